@@ -1,0 +1,313 @@
+/* Making a plan: tensors are in plan_binding.c; here the variant, the launches and the rest. */
+#include "device/plan_builder.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "core/environment.h"
+#include "core/failure.h"
+#include "core/log.h"
+#include "core/memory.h"
+#include "device/opencl.h"
+#include "device/plan_internal.h"
+#include "device/program_cache.h"
+
+/* OpenCL's strictest type is 128 bytes (long16). */
+#define WORKSPACE_ALIGNMENT 128u
+
+double clf_i_seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+clf_status clf_i_plan_create(clf_device *device, const char *operator_name, clf_plan **out_plan) {
+    if (atomic_load(&device->closed)) {
+        return clf_i_fail(CLF_ERR_PARAM_INVALID,
+                          "device was destroyed, accepted: one that is alive");
+    }
+    clf_plan *plan = clf_i_allocate(1, sizeof *plan);
+    if (plan == NULL) {
+        return clf_i_fail(CLF_ERR_OUT_OF_MEMORY, "out of host memory for a plan");
+    }
+    plan->seconds_to_plan = -clf_i_seconds();
+    plan->operator_name = operator_name;
+    plan->parameters = json_object();
+    plan->passed_over = json_array();
+    plan->device = device;
+    clf_i_device_retain(device);
+    *out_plan = plan;
+    if (plan->parameters == NULL || plan->passed_over == NULL) {
+        return clf_i_fail(CLF_ERR_OUT_OF_MEMORY, "out of host memory for a plan");
+    }
+    return CLF_SUCCESS;
+}
+
+const clf_i_capabilities *clf_i_plan_capabilities(const clf_plan *plan) {
+    return &plan->device->capabilities;
+}
+
+clf_device *clf_i_plan_device(const clf_plan *plan) {
+    return plan->device;
+}
+
+/* ---- The variant
+ * ---------------------------------------------------------------------------------- */
+
+static clf_variant variant_of_environment(void) {
+    static const char *const words[] = {CLF_I_VARIANT_NAMES};
+    return (clf_variant)clf_i_environment_choice("CLFORMER_VARIANT", words, CLF_I_NUM_VARIANTS,
+                                                 CLF_VARIANT_AUTO);
+}
+
+static void pass_over(clf_plan *plan, clf_variant variant, const char *reason) {
+    clf_i_log(CLF_LOG_DISPATCH, "%s: variant %s not taken: %s", plan->operator_name,
+              clf_i_variant_name(variant), reason);
+    json_array_append_new(
+        plan->passed_over,
+        json_pack("{s:s, s:s}", "variant", clf_i_variant_name(variant), "reason", reason));
+}
+
+static clf_status choose_wanted(clf_variant wanted, const clf_i_variant_option *options,
+                                size_t num_options, size_t *out_chosen) {
+    for (size_t i = 0; i < num_options; ++i) {
+        if (options[i].variant == wanted && options[i].refusal == NULL) {
+            *out_chosen = i;
+            return CLF_SUCCESS;
+        }
+        if (options[i].variant == wanted) {
+            return clf_i_fail(CLF_ERR_UNSUPPORTED, "variant %s cannot run here: %s",
+                              clf_i_variant_name(wanted), options[i].refusal);
+        }
+    }
+    return clf_i_fail(CLF_ERR_UNSUPPORTED, "this operator has no variant %s",
+                      clf_i_variant_name(wanted));
+}
+
+static clf_status choose_best(const clf_i_variant_option *options, size_t num_options,
+                              size_t *out_chosen) {
+    for (size_t i = 0; i < num_options; ++i) {
+        if (options[i].refusal == NULL) {
+            *out_chosen = i;
+            return CLF_SUCCESS;
+        }
+    }
+    return clf_i_fail(CLF_ERR_UNSUPPORTED, "no variant can run on this device; the last one: %s",
+                      num_options > 0 ? options[num_options - 1].refusal : "there is none");
+}
+
+clf_status clf_i_plan_choose_variant(clf_plan *plan, clf_variant wanted,
+                                     const clf_i_variant_option *options, size_t num_options,
+                                     clf_variant *out_variant) {
+    if ((int)wanted < 0 || (int)wanted >= CLF_I_NUM_VARIANTS) {
+        return clf_i_fail(CLF_ERR_PARAM_INVALID, "variant is %d, accepted: 0 to %d (clf_variant)",
+                          (int)wanted, CLF_I_NUM_VARIANTS - 1);
+    }
+    const bool forced_by_caller = wanted != CLF_VARIANT_AUTO;
+    if (!forced_by_caller) {
+        wanted = variant_of_environment();
+    }
+    size_t chosen = 0;
+    const clf_status status = wanted == CLF_VARIANT_AUTO
+                                  ? choose_best(options, num_options, &chosen)
+                                  : choose_wanted(wanted, options, num_options, &chosen);
+    if (status != CLF_SUCCESS) {
+        return status;
+    }
+    for (size_t i = 0; i < num_options; ++i) {
+        if (i != chosen) {
+            pass_over(plan, options[i].variant,
+                      options[i].refusal != NULL   ? options[i].refusal
+                      : forced_by_caller           ? "the caller wants another"
+                      : wanted != CLF_VARIANT_AUTO ? "CLFORMER_VARIANT wants another"
+                                                   : "slower on this device");
+        }
+    }
+    plan->variant = options[chosen].variant;
+    *out_variant = plan->variant;
+    return CLF_SUCCESS;
+}
+
+/* ---- Figures
+ * -------------------------------------------------------------------------------------- */
+
+clf_status clf_i_plan_set_parameter(clf_plan *plan, const char *name, int64_t value) {
+    if (json_object_set_new(plan->parameters, name, json_integer(value)) != 0) {
+        return clf_i_fail(CLF_ERR_OUT_OF_MEMORY, "out of host memory for a plan's parameter");
+    }
+    return CLF_SUCCESS;
+}
+
+void clf_i_plan_set_cost(clf_plan *plan, double flops, double bytes) {
+    plan->flops = flops;
+    plan->bytes = bytes;
+}
+
+void clf_i_plan_set_problem(clf_plan *plan, const char *problem) {
+    clf_i_text_clear(&plan->problem);
+    clf_i_text_append(&plan->problem, problem);
+}
+
+size_t clf_i_plan_reserve_workspace(clf_plan *plan, size_t size) {
+    const size_t offset = plan->workspace_size;
+    plan->workspace_size +=
+        (size + WORKSPACE_ALIGNMENT - 1) / WORKSPACE_ALIGNMENT * WORKSPACE_ALIGNMENT;
+    return offset;
+}
+
+/* ---- Launches
+ * ------------------------------------------------------------------------------------- */
+
+static clf_status check_step(const clf_plan *plan, const clf_i_step *step) {
+    const clf_i_capabilities *device = &plan->device->capabilities;
+    size_t local = 1;
+    for (size_t i = 0; i < step->dimensions; ++i) {
+        local *= step->local[i];
+    }
+    if (step->local_memory > device->local_memory) {
+        return clf_i_fail(
+            CLF_ERR_UNSUPPORTED, "kernel %s needs %zu bytes of local memory, the device has %llu",
+            step->kernel, step->local_memory, (unsigned long long)device->local_memory);
+    }
+    if (local > device->max_work_group_size) {
+        return clf_i_fail(CLF_ERR_UNSUPPORTED,
+                          "kernel %s needs work-groups of %zu, the device's limit is %llu",
+                          step->kernel, local, (unsigned long long)device->max_work_group_size);
+    }
+    return CLF_SUCCESS;
+}
+
+/* fp32 denormals and infinities are part of the semantics: no relaxed-math option ever. */
+static clf_status make_options(const clf_i_step *step, clf_i_text *options) {
+    clf_i_text_append(options, "-cl-std=CL1.2");
+    for (size_t i = 0; i < step->num_defines; ++i) {
+        clf_i_text_format(options, " -D%s=%lld", step->defines[i].name,
+                          (long long)step->defines[i].value);
+    }
+    return options->failed
+               ? clf_i_fail(CLF_ERR_OUT_OF_MEMORY, "out of host memory for build options")
+               : CLF_SUCCESS;
+}
+
+static clf_status set_value(cl_kernel kernel, cl_uint index, const clf_i_argument *argument) {
+    return clf_i_cl_check("clSetKernelArg",
+                          clSetKernelArg(kernel, index, argument->size, argument->value));
+}
+
+static clf_status set_arguments(clf_i_launch *launch, const clf_i_step *step) {
+    launch->moving = clf_i_allocate(step->num_arguments, sizeof *launch->moving);
+    if (launch->moving == NULL) {
+        return clf_i_fail(CLF_ERR_OUT_OF_MEMORY, "out of host memory for kernel arguments");
+    }
+    cl_uint index = 0;
+    for (size_t i = 0; i < step->num_arguments; ++i) {
+        const clf_i_argument *argument = &step->arguments[i];
+        if (argument->kind == CLF_I_ARGUMENT_VALUE) {
+            const clf_status status = set_value(launch->kernel, index++, argument);
+            if (status != CLF_SUCCESS) {
+                return status;
+            }
+            continue;
+        }
+        launch->moving[launch->num_moving++] = (clf_i_moving_argument){.index = index,
+                                                                       .kind = argument->kind,
+                                                                       .slot = argument->slot,
+                                                                       .offset = argument->offset};
+        index += 2;
+    }
+    return CLF_SUCCESS;
+}
+
+static clf_status make_launch(clf_plan *plan, const clf_i_step *step, clf_i_launch *launch) {
+    clf_status status = make_options(step, &launch->options);
+    cl_program program = NULL;
+    if (status == CLF_SUCCESS) {
+        status = clf_i_program_get(plan->device, step->kernel, launch->options.data, &program);
+    }
+    if (status != CLF_SUCCESS) {
+        return status;
+    }
+    cl_int code = CL_SUCCESS;
+    launch->kernel = clCreateKernel(program, step->kernel, &code);
+    if (code != CL_SUCCESS) {
+        launch->kernel = NULL;
+        return clf_i_cl_fail("clCreateKernel", code);
+    }
+    launch->name = step->kernel;
+    launch->dimensions = (cl_uint)step->dimensions;
+    memcpy(launch->global, step->global, sizeof launch->global);
+    memcpy(launch->local, step->local, sizeof launch->local);
+    launch->local_memory = step->local_memory;
+    return set_arguments(launch, step);
+}
+
+static clf_status reserve_launch(clf_plan *plan) {
+    if (plan->num_launches < plan->launch_capacity) {
+        return CLF_SUCCESS;
+    }
+    const size_t capacity = plan->launch_capacity == 0 ? 4 : plan->launch_capacity * 2;
+    clf_i_launch *launches = clf_i_allocate(capacity, sizeof *launches);
+    if (launches == NULL) {
+        return clf_i_fail(CLF_ERR_OUT_OF_MEMORY, "out of host memory for a plan's steps");
+    }
+    if (plan->num_launches > 0) {
+        memcpy(launches, plan->launches, plan->num_launches * sizeof *launches);
+    }
+    clf_i_release(plan->launches);
+    plan->launches = launches;
+    plan->launch_capacity = capacity;
+    return CLF_SUCCESS;
+}
+
+clf_status clf_i_plan_add_step(clf_plan *plan, const clf_i_step *step) {
+    clf_status status = check_step(plan, step);
+    if (status == CLF_SUCCESS) {
+        status = reserve_launch(plan);
+    }
+    if (status != CLF_SUCCESS) {
+        return status;
+    }
+    /* Counted before it is complete: destroying the plan then frees what there is of it. */
+    return make_launch(plan, step, &plan->launches[plan->num_launches++]);
+}
+
+clf_status clf_i_plan_finish(clf_plan *plan) {
+    const clf_status status = clf_i_plan_check_overlap(plan);
+    if (status != CLF_SUCCESS) {
+        return status;
+    }
+    plan->seconds_to_plan += clf_i_seconds();
+    clf_i_log(CLF_LOG_CREATE, "%s,%s,%s,%.3f ms", plan->operator_name,
+              clf_i_variant_name(plan->variant),
+              plan->problem.data != NULL ? plan->problem.data : "", 1e3 * plan->seconds_to_plan);
+    return CLF_SUCCESS;
+}
+
+static void clear_launch(clf_i_launch *launch) {
+    if (launch->kernel != NULL) {
+        clReleaseKernel(launch->kernel);
+    }
+    clf_i_text_clear(&launch->options);
+    clf_i_release(launch->moving);
+}
+
+void clf_plan_destroy(clf_plan *plan) {
+    if (plan == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < plan->num_launches; ++i) {
+        clear_launch(&plan->launches[i]);
+    }
+    for (size_t i = 0; i < plan->num_bindings; ++i) {
+        clf_i_binding_clear(&plan->bindings[i]);
+    }
+    if (plan->own_workspace != NULL) {
+        clReleaseMemObject(plan->own_workspace);
+    }
+    clf_i_release(plan->launches);
+    clf_i_text_clear(&plan->problem);
+    json_decref(plan->parameters);
+    json_decref(plan->passed_over);
+    clf_i_device_release(plan->device);
+    clf_i_release(plan);
+}

@@ -1,0 +1,112 @@
+/*
+ * How an operator makes a plan. All functions return a status whose sentence is already stored; on
+ * a failure the operator calls clf_plan_destroy on the half-made plan and returns the status.
+ *
+ *     clf_i_plan_create -> clf_i_plan_add_tensor ... -> clf_i_plan_choose_variant
+ *         -> clf_i_plan_set_parameter / clf_i_plan_add_step ... -> clf_i_plan_finish
+ */
+#ifndef CLF_DEVICE_PLAN_BUILDER_H
+#define CLF_DEVICE_PLAN_BUILDER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <clformer/plan.h>
+
+#include "device/capabilities.h"
+
+/* `operator_name` has static storage: "scaled_masked_softmax". Checks that the device is alive. */
+clf_status clf_i_plan_create(clf_device *device, const char *operator_name, clf_plan **out_plan);
+
+const clf_i_capabilities *clf_i_plan_capabilities(const clf_plan *plan);
+clf_device *clf_i_plan_device(const clf_plan *plan);
+
+typedef enum clf_i_access { CLF_I_READ, CLF_I_WRITE } clf_i_access;
+
+/*
+ * Gives the plan a tensor that clf_i_view_check accepted, and checks its buffer: same context,
+ * large enough, access flags. An output that overlaps itself, or another tensor other than in
+ * place, is refused here or in clf_i_plan_finish. `argument` has static storage and names it in
+ * messages.
+ */
+clf_status clf_i_plan_add_tensor(clf_plan *plan, clf_slot slot, const char *argument,
+                                 const clf_tensor *tensor, clf_i_access access);
+
+/* One way to run the operator: `refusal` is NULL if it can run here, else one sentence why not. */
+typedef struct clf_i_variant_option {
+    clf_variant variant;
+    const char *refusal;
+} clf_i_variant_option;
+
+/*
+ * Takes the first possible option, best first, or the one that the caller (or CLFORMER_VARIANT, if
+ * the caller left it to us) wants; records why the others were not taken.
+ * CLF_ERR_PARAM_INVALID: `wanted` is no enumerator; CLF_ERR_UNSUPPORTED: it cannot run here.
+ */
+clf_status clf_i_plan_choose_variant(clf_plan *plan, clf_variant wanted,
+                                     const clf_i_variant_option *options, size_t num_options,
+                                     clf_variant *out_variant);
+
+/* Records a tile size or other choice for clf_plan_describe. */
+clf_status clf_i_plan_set_parameter(clf_plan *plan, const char *name, int64_t value);
+
+/* Work of one enqueue: arithmetic operations, and bytes that must move if each is moved once. */
+void clf_i_plan_set_cost(clf_plan *plan, double flops, double bytes);
+
+/* The problem in clformer-bench's syntax ("softmax --shape 8,16,512,512 --dtype fp32"), for the log
+ * and clf_plan_describe, so that a logged line can be run again. */
+void clf_i_plan_set_problem(clf_plan *plan, const char *problem);
+
+/* Asks for `size` more bytes of workspace; returns their byte offset, aligned for any device type.
+ */
+size_t clf_i_plan_reserve_workspace(clf_plan *plan, size_t size);
+
+/* One kernel argument. */
+typedef enum clf_i_argument_kind {
+    CLF_I_ARGUMENT_TENSOR, /* two kernel arguments: the buffer, and its offset in elements (long) */
+    CLF_I_ARGUMENT_VALUE,  /* copied when the step is added                                       */
+    CLF_I_ARGUMENT_WORKSPACE /* two kernel arguments: the buffer, and a byte offset (long) */
+} clf_i_argument_kind;
+
+typedef struct clf_i_argument {
+    clf_i_argument_kind kind;
+    clf_slot slot;     /* TENSOR */
+    const void *value; /* VALUE */
+    size_t size;       /* VALUE: bytes */
+    size_t offset;     /* WORKSPACE */
+} clf_i_argument;
+
+#define CLF_I_TENSOR(slot_)                                                                        \
+    { CLF_I_ARGUMENT_TENSOR, slot_, NULL, 0, 0 }
+#define CLF_I_VALUE(variable)                                                                      \
+    { CLF_I_ARGUMENT_VALUE, (clf_slot)0, &(variable), sizeof(variable), 0 }
+#define CLF_I_WORKSPACE(offset_)                                                                   \
+    { CLF_I_ARGUMENT_WORKSPACE, (clf_slot)0, NULL, 0, offset_ }
+
+/* A preprocessor definition the kernel is built with. */
+typedef struct clf_i_define {
+    const char *name;
+    int64_t value;
+} clf_i_define;
+
+/* One launch. Arrays are read during the call only. */
+typedef struct clf_i_step {
+    const char *kernel; /* a name of cl-kernels/manifest.def */
+    const clf_i_define *defines;
+    size_t num_defines;
+    const clf_i_argument *arguments;
+    size_t num_arguments;
+    size_t dimensions; /* 1..3 */
+    size_t global[3];
+    size_t local[3];
+    size_t local_memory; /* bytes the kernel declares; refused here if the device has less, because
+                            some drivers abort instead of failing */
+} clf_i_step;
+
+/* Builds the program (or takes it from a cache) and adds the launch. */
+clf_status clf_i_plan_add_step(clf_plan *plan, const clf_i_step *step);
+
+/* Last checks and the log line; `*plan` is usable afterwards. */
+clf_status clf_i_plan_finish(clf_plan *plan);
+
+#endif

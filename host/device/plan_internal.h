@@ -1,0 +1,80 @@
+/* What a clf_plan is made of; for host/device only. */
+#ifndef CLF_DEVICE_PLAN_INTERNAL_H
+#define CLF_DEVICE_PLAN_INTERNAL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/text.h"
+#include "device/device_internal.h"
+#include "device/plan_builder.h"
+
+#define CLF_I_MAX_BINDINGS 32
+
+/* One tensor of a plan and the buffer it is bound to. */
+typedef struct clf_i_binding {
+    clf_slot slot;
+    const char *argument;
+    clf_i_access access;
+    clf_tensor tensor; /* buffer (retained) and offset are the current binding's; NULL: unbound */
+    cl_mem root; /* the memory object that `tensor.buffer` is part of, or itself              */
+    uint64_t root_offset; /* bytes from the root's start to the buffer's */
+} clf_i_binding;
+
+/* A kernel argument that is set anew when buffers change; values are set once. */
+typedef struct clf_i_moving_argument {
+    cl_uint index; /* of the buffer; its offset follows */
+    clf_i_argument_kind kind;
+    clf_slot slot;
+    size_t offset; /* WORKSPACE: bytes */
+} clf_i_moving_argument;
+
+typedef struct clf_i_launch {
+    cl_kernel kernel;
+    const char *name;
+    clf_i_text options;
+    cl_uint dimensions;
+    size_t global[3];
+    size_t local[3];
+    size_t local_memory;
+    clf_i_moving_argument *moving;
+    size_t num_moving;
+} clf_i_launch;
+
+struct clf_plan {
+    clf_device *device;
+    const char *operator_name;
+    clf_variant variant;
+    clf_i_binding bindings[CLF_I_MAX_BINDINGS];
+    size_t num_bindings;
+    bool overlap_is_checked; /* for the current bindings */
+    bool arguments_are_set;  /* for the current bindings and `workspace` */
+    clf_i_launch *launches;
+    size_t num_launches;
+    size_t launch_capacity;
+    size_t workspace_size;
+    cl_mem workspace;     /* the one whose kernel arguments are set; not retained */
+    cl_mem own_workspace; /* made when an enqueue gives none */
+    double flops;
+    double bytes;
+    clf_i_text problem;
+    json_t *parameters;  /* name -> value */
+    json_t *passed_over; /* [{variant, reason}] */
+    double seconds_to_plan;
+};
+
+/* Checks and takes a buffer (retained) for a binding; the former one is released on success only.
+ */
+clf_status clf_i_binding_set(const clf_plan *plan, clf_i_binding *binding, cl_mem buffer,
+                             size_t offset);
+void clf_i_binding_clear(clf_i_binding *binding);
+
+/* Every output apart from every other tensor, or exactly in place of an input. */
+clf_status clf_i_plan_check_overlap(clf_plan *plan);
+
+clf_i_binding *clf_i_plan_find_binding(clf_plan *plan, clf_slot slot);
+
+double clf_i_seconds(void); /* monotonic */
+
+#endif
