@@ -36,41 +36,60 @@ const char *clf_i_device_type_name(clf_i_device_type type) {
     return names[type];
 }
 
-/* A string is cut to the capacity of the table's field; OpenCL answers an error when it is longer.
- */
-static clf_status query_text(cl_device_id id, cl_device_info what, char text[CLF_I_NAME]) {
+/* What kind of object a text is asked of. */
+typedef struct text_source {
+    cl_platform_id platform; /* NULL: of the device */
+    cl_device_id device;
+} text_source;
+
+static cl_int get_info(text_source source, cl_uint what, size_t size, void *value,
+                       size_t *out_size) {
+    return source.platform != NULL ? clGetPlatformInfo(source.platform, what, size, value, out_size)
+                                   : clGetDeviceInfo(source.device, what, size, value, out_size);
+}
+
+/* The whole text, to release with clf_i_release. */
+static clf_status query_whole_text(text_source source, cl_uint what, char **out_text) {
+    const char *call = source.platform != NULL ? "clGetPlatformInfo" : "clGetDeviceInfo";
     size_t size = 0;
-    clf_status status =
-        clf_i_cl_check("clGetDeviceInfo", clGetDeviceInfo(id, what, 0, NULL, &size));
-    if (status != CLF_SUCCESS) {
-        return status;
+    cl_int code = get_info(source, what, 0, NULL, &size);
+    if (code != CL_SUCCESS) {
+        return clf_i_cl_fail(call, code);
     }
-    char *whole = clf_i_allocate(size + 1, 1);
-    if (whole == NULL) {
+    char *text = clf_i_allocate(size + 1, 1);
+    if (text == NULL) {
         return clf_i_fail(CLF_ERR_OUT_OF_MEMORY, "out of host memory for a device's description");
     }
-    status = clf_i_cl_check("clGetDeviceInfo", clGetDeviceInfo(id, what, size, whole, NULL));
+    code = get_info(source, what, size, text, NULL);
+    if (code != CL_SUCCESS) {
+        clf_i_release(text);
+        return clf_i_cl_fail(call, code);
+    }
+    *out_text = text;
+    return CLF_SUCCESS;
+}
+
+/* A text longer than the table's field is cut. */
+static clf_status query_text(text_source source, cl_uint what, char text[CLF_I_NAME]) {
+    char *whole = NULL;
+    const clf_status status = query_whole_text(source, what, &whole);
     if (status == CLF_SUCCESS) {
-        snprintf(text, CLF_I_NAME, "%.*s", CLF_I_NAME - 1, whole);
+        snprintf(text, CLF_I_NAME, "%s", whole);
     }
     clf_i_release(whole);
     return status;
 }
 
 static clf_status query_platform(cl_device_id id, clf_i_capabilities *capabilities) {
-    cl_platform_id platform = NULL;
-    clf_status status =
-        clf_i_cl_check("clGetDeviceInfo",
-                       clGetDeviceInfo(id, CL_DEVICE_PLATFORM, sizeof platform, &platform, NULL));
+    text_source source = {NULL, id};
+    clf_status status = clf_i_cl_check(
+        "clGetDeviceInfo",
+        clGetDeviceInfo(id, CL_DEVICE_PLATFORM, sizeof source.platform, &source.platform, NULL));
     if (status == CLF_SUCCESS) {
-        status = clf_i_cl_check("clGetPlatformInfo",
-                                clGetPlatformInfo(platform, CL_PLATFORM_NAME, CLF_I_NAME,
-                                                  capabilities->platform, NULL));
+        status = query_text(source, CL_PLATFORM_NAME, capabilities->platform);
     }
     if (status == CLF_SUCCESS) {
-        status = clf_i_cl_check("clGetPlatformInfo",
-                                clGetPlatformInfo(platform, CL_PLATFORM_VERSION, CLF_I_NAME,
-                                                  capabilities->platform_version, NULL));
+        status = query_text(source, CL_PLATFORM_VERSION, capabilities->platform_version);
     }
     return status;
 }
@@ -88,7 +107,7 @@ static clf_status query_texts(cl_device_id id, clf_i_capabilities *capabilities)
     };
     clf_status status = CLF_SUCCESS;
     for (size_t i = 0; i < sizeof fields / sizeof fields[0] && status == CLF_SUCCESS; ++i) {
-        status = query_text(id, fields[i].what, fields[i].text);
+        status = query_text((text_source){NULL, id}, fields[i].what, fields[i].text);
     }
     return status == CLF_SUCCESS ? query_platform(id, capabilities) : status;
 }
@@ -157,20 +176,13 @@ static bool has_word(const char *list, const char *word) {
 }
 
 static clf_status query_extensions(cl_device_id id, clf_i_capabilities *capabilities) {
-    size_t size = 0;
-    clf_status status = clf_i_cl_check("clGetDeviceInfo",
-                                       clGetDeviceInfo(id, CL_DEVICE_EXTENSIONS, 0, NULL, &size));
-    if (status != CLF_SUCCESS) {
-        return status;
+    char *list = NULL;
+    const clf_status status =
+        query_whole_text((text_source){NULL, id}, CL_DEVICE_EXTENSIONS, &list);
+    if (status == CLF_SUCCESS) {
+        capabilities->has_fp16 = has_word(list, "cl_khr_fp16");
+        capabilities->has_fp64 = has_word(list, "cl_khr_fp64");
     }
-    char *list = clf_i_allocate(size + 1, 1);
-    if (list == NULL) {
-        return clf_i_fail(CLF_ERR_OUT_OF_MEMORY, "out of host memory for a device's extensions");
-    }
-    status = clf_i_cl_check("clGetDeviceInfo",
-                            clGetDeviceInfo(id, CL_DEVICE_EXTENSIONS, size, list, NULL));
-    capabilities->has_fp16 = has_word(list, "cl_khr_fp16");
-    capabilities->has_fp64 = has_word(list, "cl_khr_fp64");
     clf_i_release(list);
     return status;
 }

@@ -58,8 +58,47 @@ static int descending_coefficient(const void *a, const void *b) {
     return left < right ? 1 : left > right ? -1 : 0;
 }
 
+/*
+ * Joins two unknowns where the set of values that they reach together is again evenly spaced
+ * without gaps: equal coefficients, or a larger one that is a multiple of the smaller and whose
+ * steps the smaller one's range fills. That leaves one unknown of a contiguous view, and two of a
+ * slice of one. Not where the zero solution is excluded: it would become indistinguishable.
+ */
+static bool join(term *small, const term *large) {
+    if (large->coefficient % small->coefficient != 0) {
+        return false;
+    }
+    const int64_t ratio = large->coefficient / small->coefficient;
+    if (ratio - 1 > small->highest - small->lowest) {
+        return false;
+    }
+    small->lowest += ratio * large->lowest;
+    small->highest += ratio * large->highest;
+    return true;
+}
+
+static void join_terms(equation *e) {
+    for (int large = 0; large + 1 < e->num_terms;) {
+        int small = large + 1;
+        while (small < e->num_terms && !join(&e->terms[small], &e->terms[large])) {
+            ++small;
+        }
+        if (small == e->num_terms) {
+            ++large;
+            continue;
+        }
+        --e->num_terms;
+        memmove(&e->terms[large], &e->terms[large + 1],
+                (size_t)(e->num_terms - large) * sizeof e->terms[0]);
+        large = 0; /* the wider range may take in another one */
+    }
+}
+
 static void prepare(equation *e) {
     qsort(e->terms, (size_t)e->num_terms, sizeof e->terms[0], descending_coefficient);
+    if (!e->exclude_zero) {
+        join_terms(e);
+    }
     for (int i = e->num_terms - 1; i >= 0; --i) {
         const term *t = &e->terms[i];
         e->rest_lowest[i] = e->rest_lowest[i + 1] + (__int128)t->coefficient * t->lowest;

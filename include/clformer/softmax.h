@@ -22,12 +22,14 @@ extern "C" {
 #endif
 
 /*
- * Forward. For each row, with m the maximum and s the sum of exp(z - m) over its unmasked places:
+ * Forward. For each row, with m the maximum of z over its unmasked places:
  *     z[w] = scale * x[w]
- *     y[w] = masked[w] ? 0 : exp(z[w] - m) / s
+ *     e[w] = masked[w] ? 0 : exp(z[w] - m)
+ *     y[w] = e[w] / sum of e
  * and y[w] = 1/W everywhere if the whole row is masked. Arithmetic is fp32; y is rounded once, to
  * nearest even. NaN and infinities give what IEEE arithmetic gives: a NaN in an unmasked place
- * makes its row NaN, a masked place is never looked at. Results are deterministic.
+ * makes its unmasked places NaN (and its masked ones NaN or 0). A masked place is never looked at.
+ * Results are deterministic.
  *
  * CANN itself fills masked places with -10000 instead: the results differ only where unmasked
  * scores lie below about -9900.
