@@ -1,12 +1,12 @@
 /*
- * Dropout bits for a whole tensor of attention probabilities: bit e % 8 of byte e / 8 is set if element
- * e is kept. The generator and the decision stand in lib/philox.clh.
+ * Dropout bits for a whole tensor of attention probabilities: bit e % 8 of byte e / 8 is set if
+ * element e is kept. The generator and the decision stand in lib/philox.clh.
  *
- * One work-item makes 16 bytes, that is 128 elements or 32 blocks of the generator, eight blocks at a
- * time in the lanes of a vector: lane b's four bits go to bits 4b..4b+3 of a 32-bit word.
+ * One work-item makes 16 bytes, that is 128 elements or 32 blocks of the generator, eight blocks at
+ * a time in the lanes of a vector: lane b's four bits go to bits 4b..4b+3 of a 32-bit word.
  *
- *   global size  ceil(num_elements / 128), any local size; work-items from num_bytes / 16 on do nothing
- *   arguments    mask, mask_offset (bytes), num_bytes (multiple of 16), seed, offset,
+ *   global size  ceil(num_elements / 128) or more, any local size
+ *   arguments    mask, mask_offset (bytes), num_bytes (a multiple of 16), seed, offset,
  *                drop_probability, bits
  */
 #include "lib/philox.clh"
@@ -26,9 +26,9 @@ __kernel void clf_dropout_mask(__global uchar *mask, long mask_offset, long num_
         /* Neighbouring blocks of an aligned eight differ in the low word only. */
         const ulong block = first_byte * 2 + (ulong)(8 * word);
         const uint8 low = (uint8)((uint)block) + (uint8)(0, 1, 2, 3, 4, 5, 6, 7);
-        const uint8 kept = clf_dropout_block8(low, (uint8)((uint)(block >> 32)), seed, offset,
-                                              threshold, bits)
-                           << (uint8)(0, 4, 8, 12, 16, 20, 24, 28);
+        const uint8 kept =
+            clf_dropout_block8(low, (uint8)((uint)(block >> 32)), seed, offset, threshold, bits)
+            << (uint8)(0, 4, 8, 12, 16, 20, 24, 28);
         const uint4 pairs = kept.lo | kept.hi;
         const uint2 halves = pairs.lo | pairs.hi;
         const uint combined = halves.x | halves.y;

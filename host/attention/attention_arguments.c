@@ -86,7 +86,10 @@ static clf_status check_statistics_shape(const char *argument, const clf_tensor 
     for (int32_t axis = 0; same && axis < rank; ++axis) {
         same = tensor->shape[axis] == shape[axis];
     }
-    if (same && (!geometry->is_varlen || clf_i_view_is_contiguous(tensor))) {
+    /* Kernels write the copies as neighbours. */
+    const bool is_placed = geometry->is_varlen ? clf_i_view_is_contiguous(tensor)
+                                               : same && tensor->strides[rank - 1] == 1;
+    if (same && is_placed) {
         return CLF_SUCCESS;
     }
     char given[CLF_I_SHAPE_TEXT];
@@ -94,7 +97,7 @@ static clf_status check_statistics_shape(const char *argument, const clf_tensor 
     return clf_i_fail(CLF_ERR_TILING, "%s has shape %s, accepted: %s%s", argument,
                       clf_i_shape_text(tensor->rank, tensor->shape, given),
                       clf_i_shape_text(rank, shape, accepted),
-                      geometry->is_varlen ? ", contiguous" : "");
+                      geometry->is_varlen ? ", contiguous" : ", with the last axis contiguous");
 }
 
 static clf_status check_statistics(const clf_flash_attention_args *args,

@@ -207,7 +207,6 @@ static int compare_tiles(const void *a, const void *b) {
         {right->key_end - right->key_begin, left->key_end - left->key_begin},
         {left->sequence, right->sequence},
         {left->row_begin, right->row_begin},
-        {left->partial, right->partial},
     };
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; ++i) {
         if (keys[i][0] != keys[i][1]) {
@@ -239,7 +238,10 @@ clf_status clf_i_attention_tiles_make(const clf_i_attention_tiling *tiling,
             add_row_tile(tiling, (int64_t)i, tile * tiling->rows, begin, end, tables);
         }
     }
-    qsort(tables->tiles, tables->num_tiles, sizeof *tables->tiles, compare_tiles);
+    if (tiling->num_splits == 1) {
+        /* The parts of a row tile stay neighbours, for the merge; they are alike anyway. */
+        qsort(tables->tiles, tables->num_tiles, sizeof *tables->tiles, compare_tiles);
+    }
     return CLF_SUCCESS;
 }
 

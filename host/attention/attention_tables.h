@@ -11,7 +11,8 @@
 typedef struct clf_i_attention_tables {
     clf_i_attention_sequence *sequences;
     size_t num_sequences;
-    clf_i_attention_tile *tiles; /* most keys first, so that the last ones to start are short */
+    clf_i_attention_tile *tiles; /* most keys first, so that the last ones to start are short; with
+                                    splits by place, the parts of a row tile together */
     size_t num_tiles;
     double num_pairs; /* computed pairs of one head inside band and prefix */
 } clf_i_attention_tables;

@@ -121,9 +121,9 @@ static clf_status check_element_7(const clf_flash_attention_args *args, int64_t 
     if (span->query_length == 0) {
         return CLF_SUCCESS;
     }
-    const bool fits = bounded(args->pre_tokens) >= span->key_length && next <= 0 &&
-                      span->query_length <= span->key_length &&
-                      (!is_slice || span->query_length - next <= span->key_length);
+    const bool slice_fits = !is_slice || (bounded(args->pre_tokens) >= span->key_length &&
+                                          span->query_length - next <= span->key_length);
+    const bool fits = next <= 0 && span->query_length <= span->key_length && slice_fits;
     return fits ? CLF_SUCCESS
                 : fail_element(
                       args, b, span,
