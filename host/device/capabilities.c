@@ -9,7 +9,7 @@
 #include "device/device_internal.h"
 #include "device/opencl.h"
 
-#define PORTABLE_LOCAL_MEMORY (32u * 1024u)
+#define PORTABLE_LOCAL_MEMORY 32768u
 
 const clf_i_capabilities *clf_i_device_capabilities(const clf_device *device) {
     return &device->capabilities;

@@ -1,0 +1,88 @@
+# Tests of the tool itself; label "bench". The operators' own tests are in tests/.
+set(bench_test_folder "${CMAKE_CURRENT_BINARY_DIR}/test-output")
+file(MAKE_DIRECTORY "${bench_test_folder}")
+
+# bench_script(<name> <script> [NAME=value ...])
+function(bench_script name script)
+    set(definitions "")
+    foreach(definition IN LISTS ARGN)
+        list(APPEND definitions -D "${definition}")
+    endforeach()
+    add_test(NAME ${name} COMMAND "${CMAKE_COMMAND}" -D "BENCH=$<TARGET_FILE:clformer-bench>"
+        -D "FOLDER=${bench_test_folder}" ${definitions}
+        -P "${CMAKE_CURRENT_SOURCE_DIR}/tests/${script}.cmake")
+    set_tests_properties(${name} PROPERTIES LABELS bench TIMEOUT 300
+        ENVIRONMENT "CLFORMER_DEVICE=;CLFORMER_VARIANT=;CLFORMER_VERBOSE=")
+endfunction()
+
+# bench_expect(<name> <exit code> <regular expression> <argument>...)
+function(bench_expect name exit match)
+    string(REPLACE ";" "|" arguments "${ARGN}")
+    bench_script(${name} ExpectExit "EXIT=${exit}" "MATCH=${match}" "ARGUMENTS=${arguments}")
+endfunction()
+
+bench_script(bench_help_fits_a_screen CheckHelpSize)
+bench_script(bench_formats_softmax CheckFormats OPERATOR=softmax)
+bench_script(bench_formats_softmax_grad CheckFormats OPERATOR=softmax_grad)
+bench_script(bench_compare CheckCompare)
+
+bench_expect(bench_version 0 "^clformer-bench [0-9]+[.][0-9]+[.][0-9]+ " --version)
+bench_expect(bench_help_all 0 "--min-time.*Exit codes" --help-all)
+bench_expect(bench_info 0 "Chosen: .*GB/s, read and written.*GFLOP/s" info)
+bench_expect(bench_list 0 "seed +6 +8,16,512,512.*softmax_grad:" list)
+bench_expect(bench_explain 0 "variant: .*ceiling: " explain softmax --case 6 --dtype fp16)
+bench_expect(bench_recorded_tensors 0 "minilm .*[0-9]  ok\n +largest difference from PyTorch" run softmax --suite real
+    --dtype fp32 --verify full --min-time 0)
+# The reason goes below the line, which then says no "ok".
+bench_expect(bench_own_shape 0 "own +2,3,65 .*  ok" run softmax --shape 2,3,65 --mask 1,65
+    --scale -2 --dtype bf16 --min-time 0)
+bench_expect(bench_triangle 0 "triu .*  ok" run softmax_grad --shape 2,33,65 --mask triu
+    --dtype fp16 --verify full --min-time 0)
+bench_expect(bench_overhead 0 "plan: .* ms cold.*enqueue: " run softmax --case square
+    --dtype fp32 --measure overhead --min-time 0)
+bench_expect(bench_unfused 0 "unfused: [0-9.]+ ms.*unfused: [0-9.]+ ms.*unfused: [0-9.]+ ms" run
+    softmax --case ragged --peers unfused --min-time 0)
+bench_expect(bench_unfused_grad 0 "unfused: [0-9.]+ ms.*unfused: .* ms.*unfused: .* ms" run
+    softmax_grad --case ragged --peers unfused --min-time 0)
+bench_expect(bench_torch_answers 0 "torch: ([0-9.]+ ms|left out)" run softmax --case ragged
+    --dtype fp32 --peers torch --min-time 0)
+bench_expect(bench_too_large 1 "FAILED.*cannot be reduced" run softmax --shape 1073741824,1024
+    --dtype fp32)
+
+# Bad usage names the option, the value and what is accepted.
+bench_expect(bench_bad_command 2 "unknown command 'go'. accepted: info, list" go)
+bench_expect(bench_no_command 2 "clformer-bench info")
+bench_expect(bench_bad_option 2 "unknown or ambiguous option '--fast'" run softmax --fast)
+bench_expect(bench_bad_letter 2 "unknown option '-Z'" run softmax -Z)
+bench_expect(bench_no_operator 2 "needs an operator: softmax" run)
+bench_expect(bench_bad_operator 2 "unknown operator 'sofmax'. accepted: softmax" run sofmax)
+bench_expect(bench_bad_suite 2 "--suite: 'all'.*accepted: seed, quick" run softmax --suite all)
+bench_expect(bench_bad_case 2 "--case: '9'.*accepted: 1, 2" run softmax --case 9 --suite seed)
+bench_expect(bench_bad_dtype 2 "--dtype: 'fp64'.*accepted: a list of" run softmax --dtype fp64)
+bench_expect(bench_bad_variant 2 "--variant: 'gpu'.*accepted: auto" run softmax --variant gpu)
+bench_expect(bench_bad_verify 2 "--verify: 'on'.*accepted: full" run softmax --verify on)
+bench_expect(bench_bad_format 2 "--format: 'xml'.*accepted: console" run softmax --format xml)
+bench_expect(bench_bad_peers 2 "--peers: 'numpy'.*accepted: all" run softmax --peers numpy)
+bench_expect(bench_bad_shape 2 "--shape: '8,x'.*accepted: 1 to 8" run softmax --shape 8,x)
+bench_expect(bench_bad_scale 2 "--scale: 'nan'.*accepted: a finite" run softmax --scale nan)
+bench_expect(bench_bad_mask 2 "--mask: each size" run softmax --shape 8,8 --mask 3,8)
+bench_expect(bench_shape_and_suite 2 "does not go with" run softmax --shape 8,8 --suite quick)
+bench_expect(bench_bad_runs 2 "--runs: '0'.*accepted: 1 to 200" run softmax --runs 0)
+bench_expect(bench_bad_device 2 "--device: .*no-such-device" run softmax --device no-such-device)
+bench_expect(bench_bad_output 2 "--output: '/no/such/folder" run softmax -o /no/such/folder/x)
+bench_expect(bench_foreign_option 2 "--suite is not an option of 'info'" info --suite seed)
+bench_expect(bench_missing_value 2 "option '--case' needs a value" run softmax --case)
+bench_expect(bench_missing_file 2 "an argument is missing" compare one)
+bench_expect(bench_extra_argument 2 "'b' is one argument too many" list b)
+
+# Statistics, parsing and data generation, by themselves.
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+add_executable(bench_units tests/bench_units.c data_source.c parse_values.c statistics.c terminal.c
+    thread_team.c timing.c)
+target_compile_definitions(bench_units PRIVATE _GNU_SOURCE)
+target_include_directories(bench_units PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}")
+target_link_libraries(bench_units PRIVATE
+    clformer clformer_oracle clformer_warnings PkgConfig::CMOCKA Threads::Threads m)
+add_test(NAME bench_units COMMAND bench_units)
+set_tests_properties(bench_units PROPERTIES LABELS bench TIMEOUT 60)

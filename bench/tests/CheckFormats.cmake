@@ -1,0 +1,44 @@
+# Runs the quick suite in every format. JSON is read back by `compare`, CSV by counting.
+set(run "${BENCH}" run ${OPERATOR} --suite quick --verify full --min-time 0 --quiet)
+set(cases 9) # three cases in three dtypes
+
+function(run_format format result)
+    execute_process(COMMAND ${run} --format ${format} RESULT_VARIABLE exit OUTPUT_VARIABLE stdout
+        ERROR_VARIABLE stderr)
+    if(NOT exit EQUAL 0)
+        message(FATAL_ERROR "--format ${format}: exit code ${exit}\n${stdout}${stderr}")
+    endif()
+    if(stderr)
+        message(FATAL_ERROR "--quiet, yet on stderr: ${stderr}")
+    endif()
+    set(${result} "${stdout}" PARENT_SCOPE)
+endfunction()
+
+function(expect_count what text pattern expected)
+    string(REGEX MATCHALL "${pattern}" found "${text}")
+    list(LENGTH found count)
+    if(NOT count EQUAL expected)
+        message(FATAL_ERROR "${what}: ${count} times '${pattern}', expected ${expected}\n${text}")
+    endif()
+endfunction()
+
+run_format(console text)
+expect_count(console "${text}" "[0-9]  ok\n" ${cases})
+expect_count(console "${text}" "fp16" 3)
+
+run_format(csv text)
+string(REPLACE ";" "," text "${text}")
+expect_count(csv "${text}" "\n" 10)
+expect_count(csv "${text}" "\n1,[^\n]*,${OPERATOR},quick,[^\n]*,full,[^\n]*,true,ok," ${cases})
+expect_count(csv "${text}" "schema_version,tool_version,[^\n]*,ratio,[^\n]*,peers\n" 1)
+
+run_format(json text)
+expect_count(json "${text}" "\"schema\":\"clformer-bench\",\"schema_version\":1," ${cases})
+expect_count(json "${text}" "\"verify\":\"full\"[^\n]*\"ok\":true,\"state\":\"ok\"" ${cases})
+set(file "${FOLDER}/${OPERATOR}.jsonl")
+file(WRITE "${file}" "${text}")
+execute_process(COMMAND "${BENCH}" compare "${file}" "${file}" RESULT_VARIABLE exit
+    OUTPUT_VARIABLE stdout ERROR_VARIABLE stderr)
+if(NOT exit EQUAL 0 OR NOT stdout MATCHES "${cases} cases compared: 0 regressions")
+    message(FATAL_ERROR "compare with itself: exit code ${exit}\n${stdout}${stderr}")
+endif()

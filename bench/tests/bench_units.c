@@ -1,0 +1,178 @@
+/* Statistics, parsing, thread shares and generated data of the benchmark. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "data_source.h"
+#include "parse_values.h"
+#include "statistics.h"
+#include "thread_team.h"
+
+static void test_summarize_odd_count_takes_middle(void **state) {
+    double samples[] = {9.0, 1.0, 2.0, 3.0, 100.0};
+    summary result = summarize(samples, 5);
+    (void)state;
+    assert_true(result.median == 3.0);
+    assert_true(result.mad == 2.0); /* of 2, 1, 0, 6, 97 */
+    assert_true(result.minimum == 1.0);
+    assert_int_equal(result.count, 5);
+}
+
+static void test_summarize_even_count_takes_mean_of_two(void **state) {
+    double samples[] = {4.0, 1.0, 3.0, 2.0};
+    summary result = summarize(samples, 4);
+    (void)state;
+    assert_true(result.median == 2.5);
+    assert_true(result.mad == 1.0);
+}
+
+static void test_summarize_nothing_is_zero(void **state) {
+    summary result = summarize(NULL, 0);
+    (void)state;
+    assert_true(result.median == 0.0 && result.count == 0);
+}
+
+static void test_parse_shape_accepts_sizes(void **state) {
+    int32_t rank = 0;
+    int64_t shape[8] = {0};
+    char text[64];
+    (void)state;
+    assert_true(parse_shape("8,16,512,7", &rank, shape));
+    assert_int_equal(rank, 4);
+    assert_int_equal(shape[3], 7);
+    print_shape(rank, shape, text, sizeof text);
+    assert_string_equal(text, "8,16,512,7");
+}
+
+static void test_parse_shape_refuses_rest(void **state) {
+    static const char *const bad[] = {"",
+                                      "0",
+                                      "-1",
+                                      "1,",
+                                      ",1",
+                                      "1,,2",
+                                      "1 ,2",
+                                      "1;2",
+                                      "2x3",
+                                      "1.5",
+                                      "+1",
+                                      " 1",
+                                      "1, 2",
+                                      "9223372036854775808",
+                                      "1,1,1,1,1,1,1,1,1"};
+    int32_t rank = 77;
+    int64_t shape[8] = {0};
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(parse_shape(bad[i], &rank, shape));
+        assert_int_equal(rank, 77);
+    }
+}
+
+static void test_parse_numbers_are_strict(void **state) {
+    double value = 0.0;
+    uint64_t number = 0;
+    (void)state;
+    assert_true(parse_double("-0.125", &value));
+    assert_true(value == -0.125);
+    assert_false(parse_double("1e999", &value));
+    assert_false(parse_double("nan", &value));
+    assert_false(parse_double("1x", &value));
+    assert_false(parse_double(" 1", &value));
+    assert_true(parse_unsigned("18446744073709551615", 0, UINT64_MAX, &number));
+    assert_true(number == UINT64_MAX);
+    assert_false(parse_unsigned("18446744073709551616", 0, UINT64_MAX, &number));
+    assert_false(parse_unsigned("-1", 0, UINT64_MAX, &number));
+    assert_false(parse_unsigned("7", 0, 6, &number));
+}
+
+static void test_team_shares_cover_everything_once(void **state) {
+    static const size_t totals[] = {0, 1, 2, 7, 64, 1000003};
+    (void)state;
+    for (size_t i = 0; i < sizeof totals / sizeof totals[0]; i++) {
+        for (size_t count = 1; count < 9; count++) {
+            size_t next = 0;
+            for (size_t index = 0; index < count; index++) {
+                size_t begin = 0;
+                size_t end = 0;
+                team_share(totals[i], index, count, &begin, &end);
+                assert_int_equal(begin, next);
+                assert_true(end >= begin);
+                next = end;
+            }
+            assert_int_equal(next, totals[i]);
+        }
+    }
+}
+
+static void mark(void *context, size_t index, size_t count) {
+    unsigned char *marks = context;
+    if (index < count) {
+        marks[index]++;
+    }
+}
+
+static void test_team_runs_each_thread_once(void **state) {
+    unsigned char marks[1024] = {0};
+    thread_team *team = thread_team_create();
+    (void)state;
+    assert_non_null(team);
+    for (int round = 1; round <= 50; round++) {
+        assert_true(thread_team_run(team, mark, marks) >= 0.0);
+        for (size_t i = 0; i < thread_team_size(team); i++) {
+            assert_int_equal(marks[i], round);
+        }
+    }
+    thread_team_destroy(team);
+}
+
+static void test_data_source_repeats_and_wraps(void **state) {
+    data_source source;
+    float direct[6];
+    float wrapped[6];
+    (void)state;
+    assert_true(data_source_uniform(&source, CLF_DTYPE_FP32, -5.0, 5.0, 42));
+    data_source_copy(&source, source.period - 2, 6, wrapped);
+    data_source_copy(&source, 0, 4, direct);
+    assert_memory_equal(wrapped + 2, direct, 4 * sizeof(float));
+    data_source_copy(&source, (uint64_t)source.period * 5000 + 1, 3, wrapped);
+    assert_memory_equal(wrapped, direct + 1, 3 * sizeof(float));
+    for (size_t i = 0; i < 4; i++) {
+        assert_true(direct[i] >= -5.0f && direct[i] <= 5.0f);
+    }
+    data_source_release(&source);
+}
+
+static void test_data_source_mask_has_wanted_share(void **state) {
+    data_source source;
+    size_t ones = 0;
+    (void)state;
+    assert_true(data_source_mask(&source, 0.5, 7));
+    for (size_t i = 0; i < source.period; i++) {
+        assert_true(source.stored[i] <= 1);
+        ones += source.stored[i];
+    }
+    /* 6 sigma of a binomial with a million draws */
+    assert_true(ones > source.period / 2 - 3100 && ones < source.period / 2 + 3100);
+    data_source_release(&source);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_summarize_odd_count_takes_middle),
+        cmocka_unit_test(test_summarize_even_count_takes_mean_of_two),
+        cmocka_unit_test(test_summarize_nothing_is_zero),
+        cmocka_unit_test(test_parse_shape_accepts_sizes),
+        cmocka_unit_test(test_parse_shape_refuses_rest),
+        cmocka_unit_test(test_parse_numbers_are_strict),
+        cmocka_unit_test(test_team_shares_cover_everything_once),
+        cmocka_unit_test(test_team_runs_each_thread_once),
+        cmocka_unit_test(test_data_source_repeats_and_wraps),
+        cmocka_unit_test(test_data_source_mask_has_wanted_share),
+    };
+    return cmocka_run_group_tests_name("bench", tests, NULL, NULL);
+}

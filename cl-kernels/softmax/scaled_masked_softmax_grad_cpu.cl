@@ -1,0 +1,199 @@
+/*
+ * ScaledMaskedSoftmax, gradient, for CPU devices.
+ *
+ *     grad_x[w] = masked[w] ? 0 : (g[w] - s) * y[w] * scale      s = sum of g * y over unmasked places
+ *
+ * with g the gradient of the forward's output y. Masked places are never looked at.
+ *
+ * One work-item per work-group walks `rows_per_group` neighbouring rows:
+ *
+ *     work-group g:  rows [g * rows_per_group, (g + 1) * rows_per_group)
+ *     row:           |---- 16 ----|---- 16 ----| ... |- rest -|          float16 lanes
+ *
+ * Two sweeps over each row, whatever its width: the sum, then the result; the second finds g and y in the
+ * caches. grad_x may be g or y itself: a place is written after its last read. Stores bypass the caches
+ * where rows are aligned. Local memory: none. Barriers: none.
+ *
+ *   macro                     default  meaning
+ *   CLF_DTYPE                 fp32     storage type, lib/dtype.clh
+ *   CLF_SOFTMAX_MASKING       none     lib/softmax.clh; the mask's two arguments exist for _TENSOR only
+ *   CLF_SOFTMAX_GRAD_BATCH    4        rows whose sums are made before the first result, >= 1
+ *
+ * Operands of the row space: 0 grad_output, 1 y, 2 mask, 3 grad_x.
+ */
+#include "lib/dtype.clh"
+#include "lib/row_space.clh"
+#include "lib/softmax.clh"
+#include "lib/softmax_wide.clh"
+#include "lib/wide.clh"
+
+#ifndef CLF_SOFTMAX_GRAD_BATCH
+#define CLF_SOFTMAX_GRAD_BATCH 4
+#endif
+
+#define CLF_SOFTMAX_GRAD_BATCH_SIZE 2048 /* columns of all rows of a batch, if it has several */
+
+#pragma OPENCL FP_CONTRACT OFF
+
+/* One row: addresses of its first elements. */
+typedef struct clf_softmax_grad_row {
+    __global const clf_storage *grad_output;
+    __global const clf_storage *y;
+    __global clf_storage *grad_x;
+    clf_softmax_mask mask;
+    long width;
+    long grad_output_stride;
+    long y_stride;
+    long grad_x_stride;
+} clf_softmax_grad_row;
+
+/* Up to 16 columns of a row. */
+typedef struct clf_softmax_grad_lanes {
+    float16 grad_output;
+    float16 y;
+    int16 out; /* -1: does not take part */
+} clf_softmax_grad_lanes;
+
+/* `count` = 16 and `contiguous` are literals where speed matters. */
+static inline clf_softmax_grad_lanes clf_row_lanes(const clf_softmax_grad_row *row, long column,
+                                                   int count, bool contiguous)
+{
+    clf_softmax_grad_lanes lanes;
+    const bool whole = contiguous && (count == CLF_WIDE || column + CLF_WIDE <= row->width);
+    __global const clf_storage *grad_output = row->grad_output + column * row->grad_output_stride;
+    __global const clf_storage *y = row->y + column * row->y_stride;
+    lanes.grad_output = clf_wide_widen(
+        whole ? clf_wide_load(row->grad_output + column)
+              : clf_wide_gather(grad_output, row->grad_output_stride, count));
+    lanes.y = clf_wide_widen(whole ? clf_wide_load(row->y + column)
+                                   : clf_wide_gather(y, row->y_stride, count));
+    lanes.out = clf_softmax_lanes_out(clf_softmax_mask_load(&row->mask, column, count, whole), count);
+    return lanes;
+}
+
+static inline float16 clf_lanes_add(float16 sum, clf_softmax_grad_lanes lanes)
+{
+    return lanes.out ? sum : fma(lanes.grad_output, lanes.y, sum);
+}
+
+static inline clf_wide_storage clf_lanes_result(clf_softmax_grad_lanes lanes, float sum, float scale)
+{
+    const float16 result = (lanes.grad_output - sum) * lanes.y * scale;
+    return clf_wide_narrow(lanes.out ? (float16)(0.0f) : result);
+}
+
+/* Two accumulators, since one would wait for itself. */
+static inline float clf_row_sum(const clf_softmax_grad_row *row)
+{
+    const long whole = row->mask.live & -(long)(2 * CLF_WIDE);
+    float16 even = (float16)(0.0f);
+    float16 odd = (float16)(0.0f);
+#pragma unroll 2
+    for (long column = 0; column < whole; column += 2 * CLF_WIDE) {
+        even = clf_lanes_add(even, clf_row_lanes(row, column, CLF_WIDE, true));
+        odd = clf_lanes_add(odd, clf_row_lanes(row, column + CLF_WIDE, CLF_WIDE, true));
+    }
+    for (long column = whole; column < row->mask.live; column += CLF_WIDE) {
+        const int count = clf_softmax_count(&row->mask, column);
+        even = clf_lanes_add(even, clf_row_lanes(row, column, count, true));
+    }
+    return clf_wide_sum(even + odd);
+}
+
+static inline void clf_row_store(const clf_softmax_grad_row *row, float sum, float scale,
+                                 bool streaming)
+{
+    const bool is_aligned = clf_is_aligned(row->grad_x, sizeof(clf_wide_storage));
+    const long whole = row->mask.live & -(long)CLF_WIDE;
+    if (streaming && is_aligned) {
+#pragma unroll 4
+        for (long column = 0; column < whole; column += CLF_WIDE)
+            clf_wide_stream(
+                clf_lanes_result(clf_row_lanes(row, column, CLF_WIDE, true), sum, scale),
+                row->grad_x + column);
+    } else {
+#pragma unroll 4
+        for (long column = 0; column < whole; column += CLF_WIDE)
+            clf_wide_store(clf_lanes_result(clf_row_lanes(row, column, CLF_WIDE, true), sum, scale),
+                           row->grad_x + column);
+    }
+    if (whole < row->mask.live) {
+        const int count = clf_softmax_count(&row->mask, whole);
+        clf_wide_scatter(clf_lanes_result(clf_row_lanes(row, whole, count, true), sum, scale),
+                         row->grad_x + whole, 1, count);
+    }
+    clf_wide_fill(row->grad_x, 1, row->mask.live, row->width, 0.0f, streaming);
+}
+
+/* Step by step over all rows of the batch, so that the horizontal reduction of one row overlaps with
+ * the arithmetic of the next. */
+static void clf_batch_contiguous(const clf_softmax_grad_row *rows, int num_rows, float scale,
+                                 bool streaming)
+{
+    float sums[CLF_SOFTMAX_GRAD_BATCH];
+    for (int index = 0; index < num_rows; ++index)
+        sums[index] = clf_row_sum(&rows[index]);
+    for (int index = 0; index < num_rows; ++index)
+        clf_row_store(&rows[index], sums[index], scale, streaming);
+}
+
+/* Any column strides. */
+static void clf_row_general(const clf_softmax_grad_row *row, float scale)
+{
+    float16 sums = (float16)(0.0f);
+    for (long column = 0; column < row->mask.live; column += CLF_WIDE) {
+        const int count = clf_softmax_count(&row->mask, column);
+        sums = clf_lanes_add(sums, clf_row_lanes(row, column, count, false));
+    }
+    const float sum = clf_wide_sum(sums);
+    for (long column = 0; column < row->mask.live; column += CLF_WIDE) {
+        const int count = clf_softmax_count(&row->mask, column);
+        clf_wide_scatter(clf_lanes_result(clf_row_lanes(row, column, count, false), sum, scale),
+                         row->grad_x + column * row->grad_x_stride, row->grad_x_stride, count);
+    }
+    clf_wide_fill(row->grad_x, row->grad_x_stride, row->mask.live, row->width, 0.0f, false);
+}
+
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_scaled_masked_softmax_grad_cpu(
+    __global const clf_storage *grad_output, long grad_output_offset,
+    __global const clf_storage *y, long y_offset,
+#if CLF_SOFTMAX_MASKING == CLF_SOFTMAX_MASKING_TENSOR
+    __global const uchar *mask, long mask_offset,
+#endif
+    __global clf_storage *grad_x, long grad_x_offset, clf_row_space space, float scale,
+    long rows_per_group, int streaming)
+{
+#if CLF_SOFTMAX_MASKING != CLF_SOFTMAX_MASKING_TENSOR
+    __global const uchar *mask = 0;
+    const long mask_offset = 0;
+#endif
+    const bool is_contiguous = space.column_strides[0] == 1 && space.column_strides[1] == 1 &&
+                               space.column_strides[2] <= 1 && space.column_strides[2] >= 0 &&
+                               space.column_strides[3] == 1;
+    const long batch =
+        clamp(CLF_SOFTMAX_GRAD_BATCH_SIZE / space.width, 1L, (long)CLF_SOFTMAX_GRAD_BATCH);
+    const long first = (long)get_group_id(0) * rows_per_group;
+    const long last = min(first + rows_per_group, space.num_rows);
+    clf_row_cursor cursor = clf_row_locate(&space, first);
+    clf_softmax_grad_row rows[CLF_SOFTMAX_GRAD_BATCH];
+    for (long begin = first; begin < last; begin += batch) {
+        const int num_rows = (int)min(batch, last - begin);
+        for (int index = 0; index < num_rows; ++index) {
+            rows[index].grad_output = grad_output + grad_output_offset + cursor.offset[0];
+            rows[index].y = y + y_offset + cursor.offset[1];
+            rows[index].grad_x = grad_x + grad_x_offset + cursor.offset[3];
+            rows[index].mask = clf_softmax_mask_at(&space, &cursor, 2, mask + mask_offset);
+            rows[index].width = space.width;
+            rows[index].grad_output_stride = space.column_strides[0];
+            rows[index].y_stride = space.column_strides[1];
+            rows[index].grad_x_stride = space.column_strides[3];
+            clf_row_advance(&space, &cursor);
+        }
+        if (is_contiguous) {
+            clf_batch_contiguous(rows, num_rows, scale, streaming != 0);
+        } else {
+            for (int index = 0; index < num_rows; ++index)
+                clf_row_general(&rows[index], scale);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+# What `cmake --install` puts where: libraries, headers, the CMake package, clformer.pc and, if it was
+# built, clformer-bench. Three components, which are also the three Debian packages.
+
+include(CMakePackageConfigHelpers)
+
+set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/clformer")
+
+# Two export sets, so that users of the shared library need nothing that only the static one needs.
+install(TARGETS clformer EXPORT clformer-shared-targets
+    LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT runtime NAMELINK_COMPONENT development)
+install(TARGETS clformer_static EXPORT clformer-static-targets
+    ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT development)
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/clformer"
+    DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT development FILES_MATCHING PATTERN "*.h")
+foreach(kind shared static)
+    install(EXPORT clformer-${kind}-targets NAMESPACE clformer::
+        DESTINATION "${package_dir}" COMPONENT development)
+endforeach()
+
+configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/clformer-config.cmake.in"
+    "${PROJECT_BINARY_DIR}/generated/clformer-config.cmake"
+    INSTALL_DESTINATION "${package_dir}" NO_SET_AND_CHECK_MACRO)
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/generated/clformer-config-version.cmake"
+    COMPATIBILITY SameMajorVersion)
+install(FILES "${PROJECT_BINARY_DIR}/generated/clformer-config.cmake"
+              "${PROJECT_BINARY_DIR}/generated/clformer-config-version.cmake"
+    DESTINATION "${package_dir}" COMPONENT development)
+
+# Relative, so that the installed tree may be moved.
+file(RELATIVE_PATH path_to_prefix "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
+string(REGEX REPLACE "/$" "" path_to_prefix "${path_to_prefix}")
+configure_file("${PROJECT_SOURCE_DIR}/cmake/clformer.pc.in"
+    "${PROJECT_BINARY_DIR}/generated/clformer.pc" @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/generated/clformer.pc"
+    DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT development)
+
+if(TARGET clformer-bench)
+    install(TARGETS clformer-bench
+        RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tools)
+endif()

@@ -1,0 +1,318 @@
+/*
+ * Every kernel of cl-kernels/manifest.def in the oclgrind simulator with its data-race, memory, API
+ * and uninitialised-value checks, over at least three shapes of which one is ragged. The
+ * simulator's exit status says nothing: its log must be empty. A kernel without shapes here fails
+ * the test, and a kernel with a race planted in it proves that the log is worth reading.
+ *
+ * Each kernel runs in a process of its own, whose environment loads the simulator.
+ */
+#define _XOPEN_SOURCE 700
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmocka_all.h"
+#include "softmax_case.h"
+#include "test_json.h"
+#include "test_process.h"
+
+typedef struct race_shape {
+    const char *kernel;
+    bool is_gradient;
+    clf_variant variant;
+    clf_dtype dtype;
+    int64_t shape[3];
+    test_mask_form mask_form;
+    test_layout layout;
+    double scale;
+} race_shape;
+
+#define FORWARD_PORTABLE  "clf_scaled_masked_softmax_portable", false, CLF_VARIANT_PORTABLE
+#define FORWARD_CPU       "clf_scaled_masked_softmax_cpu", false, CLF_VARIANT_CPU
+#define GRADIENT_PORTABLE "clf_scaled_masked_softmax_grad_portable", true, CLF_VARIANT_PORTABLE
+#define GRADIENT_CPU      "clf_scaled_masked_softmax_grad_cpu", true, CLF_VARIANT_CPU
+
+/* Even, ragged in rows and columns, wider than what one pass keeps, and strided; every mask form
+ * and storage type occurs. */
+static const race_shape race_shapes[] = {
+    {FORWARD_PORTABLE, CLF_DTYPE_FP32, {1, 4, 64}, TEST_MASK_NONE, TEST_CONTIGUOUS, 1.0},
+    {FORWARD_PORTABLE, CLF_DTYPE_FP32, {2, 3, 37}, TEST_MASK_FULL, TEST_CONTIGUOUS, -0.7},
+    {FORWARD_PORTABLE, CLF_DTYPE_FP16, {1, 3, 1001}, TEST_MASK_ONE_ROW, TEST_GAPS, 0.125},
+    {FORWARD_PORTABLE, CLF_DTYPE_BF16, {1, 5, 130}, TEST_MASK_TRIANGLE, TEST_NEGATIVE, 1.0},
+    {FORWARD_PORTABLE, CLF_DTYPE_FP32, {1, 1, 9001}, TEST_MASK_FULL, TEST_CONTIGUOUS, 1.0},
+    {FORWARD_PORTABLE, CLF_DTYPE_FP32, {1, 3, 1}, TEST_MASK_ONE_COLUMN, TEST_CONTIGUOUS, 0.0},
+    {FORWARD_CPU, CLF_DTYPE_FP32, {1, 4, 64}, TEST_MASK_NONE, TEST_CONTIGUOUS, 1.0},
+    {FORWARD_CPU, CLF_DTYPE_FP32, {2, 3, 37}, TEST_MASK_FULL, TEST_CONTIGUOUS, -0.7},
+    {FORWARD_CPU, CLF_DTYPE_FP16, {1, 3, 1001}, TEST_MASK_ONE_ROW, TEST_GAPS, 0.125},
+    {FORWARD_CPU, CLF_DTYPE_BF16, {1, 5, 130}, TEST_MASK_TRIANGLE, TEST_NEGATIVE, 1.0},
+    {FORWARD_CPU, CLF_DTYPE_FP16, {1, 1, 9001}, TEST_MASK_FULL, TEST_CONTIGUOUS, 1.0},
+    {GRADIENT_PORTABLE, CLF_DTYPE_FP32, {1, 4, 64}, TEST_MASK_NONE, TEST_CONTIGUOUS, 1.0},
+    {GRADIENT_PORTABLE, CLF_DTYPE_FP16, {2, 3, 37}, TEST_MASK_FULL, TEST_CONTIGUOUS, -0.7},
+    {GRADIENT_PORTABLE, CLF_DTYPE_BF16, {1, 3, 1001}, TEST_MASK_ONE_ROW, TEST_GAPS, 0.125},
+    {GRADIENT_PORTABLE, CLF_DTYPE_FP32, {1, 5, 130}, TEST_MASK_TRIANGLE, TEST_NEGATIVE, 1.0},
+    {GRADIENT_PORTABLE, CLF_DTYPE_FP32, {1, 1, 9001}, TEST_MASK_FULL, TEST_CONTIGUOUS, 1.0},
+    {GRADIENT_CPU, CLF_DTYPE_FP32, {1, 4, 64}, TEST_MASK_NONE, TEST_CONTIGUOUS, 1.0},
+    {GRADIENT_CPU, CLF_DTYPE_FP16, {2, 3, 37}, TEST_MASK_FULL, TEST_CONTIGUOUS, -0.7},
+    {GRADIENT_CPU, CLF_DTYPE_BF16, {1, 3, 1001}, TEST_MASK_ONE_ROW, TEST_GAPS, 0.125},
+    {GRADIENT_CPU, CLF_DTYPE_FP32, {1, 5, 130}, TEST_MASK_TRIANGLE, TEST_NEGATIVE, 1.0},
+};
+#define NUM_SHAPES (sizeof race_shapes / sizeof race_shapes[0])
+
+#define CLF_KERNEL(name, file, operator_name, variant) #name,
+static const char *const manifest_kernels[] = {
+#include "manifest.def"
+};
+#undef CLF_KERNEL
+#define NUM_KERNELS (sizeof manifest_kernels / sizeof manifest_kernels[0])
+
+/* ---- The simulator's side
+ * ------------------------------------------------------------------------ */
+
+static bool open_session(test_session *session) {
+    cl_int code = CL_SUCCESS;
+    memset(session, 0, sizeof *session);
+    if (clf_device_open(NULL, &session->device) != CLF_SUCCESS) {
+        printf("%s\n", clf_last_error());
+        return false;
+    }
+    session->context = clf_device_context(session->device);
+    session->id = clf_device_id(session->device);
+    session->queue = clCreateCommandQueue(session->context, session->id, 0, &code);
+    return code == CL_SUCCESS;
+}
+
+static void close_session(test_session *session) {
+    clFinish(session->queue);
+    clReleaseCommandQueue(session->queue);
+    clf_device_destroy(session->device);
+}
+
+static softmax_case case_of(const race_shape *shape) {
+    softmax_case tested = softmax_case_default();
+    tested.is_gradient = shape->is_gradient;
+    tested.variant = shape->variant;
+    tested.dtype = shape->dtype;
+    tested.rank = 3;
+    memcpy(tested.shape, shape->shape, sizeof shape->shape);
+    tested.mask_form = shape->mask_form;
+    tested.input_layout = shape->layout;
+    tested.output_layout = shape->layout;
+    tested.scale = shape->scale;
+    tested.misalign = shape->layout == TEST_CONTIGUOUS ? 0 : 1;
+    return tested;
+}
+
+/* Whether a plan of the case launches the kernel. */
+static bool uses_kernel(const test_session *session, const softmax_case *tested,
+                        const char *kernel) {
+    softmax_tensors tensors;
+    clf_plan *plan = NULL;
+    bool found = false;
+    softmax_tensors_make(&tensors, tested);
+    if (softmax_tensors_plan(&tensors, tested, session->device, &plan) == CLF_SUCCESS) {
+        json_t *description = test_plan_json(plan);
+        found = test_json_has_string(description, kernel);
+        json_decref(description);
+    } else {
+        printf("%s\n", clf_last_error());
+    }
+    clf_plan_destroy(plan);
+    softmax_tensors_free(&tensors);
+    return found;
+}
+
+/* Runs all shapes of the kernel; the exit code says what went wrong. */
+static int run_kernel(void *argument) {
+    const char *kernel = (const char *)argument;
+    test_session session;
+    int result = 0;
+    if (!open_session(&session)) {
+        return 2;
+    }
+    for (size_t i = 0; i < NUM_SHAPES; i++) {
+        if (strcmp(race_shapes[i].kernel, kernel) == 0) {
+            const softmax_case tested = case_of(&race_shapes[i]);
+            if (!uses_kernel(&session, &tested, kernel)) {
+                printf("shape %zu does not use %s\n", i, kernel);
+                result = 3;
+            } else if (!softmax_case_run(&session, &tested)) {
+                result = 4;
+            }
+        }
+    }
+    close_session(&session);
+    return result;
+}
+
+/* Neighbouring work-items write and read local memory with no barrier between. */
+static int run_racy_kernel(void *unused) {
+    static const char source[] = "__kernel void racy(__global int *out) {\n"
+                                 "    __local int shared[16];\n"
+                                 "    const int i = (int)get_local_id(0);\n"
+                                 "    shared[i] = i;\n"
+                                 "    out[i] = shared[(i + 1) % 16];\n"
+                                 "}\n";
+    const char *text = source;
+    const size_t global = 16;
+    test_session session;
+    cl_int code = CL_SUCCESS;
+    (void)unused;
+    if (!open_session(&session)) {
+        return 2;
+    }
+    cl_program program = clCreateProgramWithSource(session.context, 1, &text, NULL, &code);
+    code = clBuildProgram(program, 1, &session.id, "", NULL, NULL);
+    cl_kernel kernel = clCreateKernel(program, "racy", &code);
+    cl_mem out = clCreateBuffer(session.context, CL_MEM_WRITE_ONLY, 64, NULL, &code);
+    clSetKernelArg(kernel, 0, sizeof out, &out);
+    code = clEnqueueNDRangeKernel(session.queue, kernel, 1, NULL, &global, &global, 0, NULL, NULL);
+    clFinish(session.queue);
+    clReleaseMemObject(out);
+    clReleaseKernel(kernel);
+    clReleaseProgram(program);
+    close_session(&session);
+    return code == CL_SUCCESS ? 0 : 2;
+}
+
+/* ---- Outside
+ * -------------------------------------------------------------------------------------- */
+
+static char folder[512];
+static char log_path[600];
+static char output[1 << 16];
+
+static int begin(void **state) {
+    char vendors[600];
+    char icd[700];
+    (void)state;
+    test_environment_prepare();
+    test_folder_make(folder, sizeof folder);
+    snprintf(vendors, sizeof vendors, "%s/vendors", folder);
+    snprintf(icd, sizeof icd, "%s/oclgrind.icd", vendors);
+    snprintf(log_path, sizeof log_path, "%s/log", folder);
+    mkdir(vendors, 0700);
+    FILE *file = fopen(icd, "w");
+    if (file == NULL) {
+        return -1;
+    }
+    fprintf(file, "%s\n", OCLGRIND_LIBRARY);
+    fclose(file);
+    setenv("OCL_ICD_VENDORS", vendors, 1);
+    setenv("CLFORMER_CACHE", "off", 1);
+    unsetenv("CLFORMER_DEVICE");
+    unsetenv("CLFORMER_VARIANT");
+    setenv("OCLGRIND_LOG", log_path, 1);
+    setenv("OCLGRIND_CHECK_API", "1", 1);
+    setenv("OCLGRIND_DATA_RACES", "1", 1);
+    setenv("OCLGRIND_MAX_ERRORS", "10", 1);
+    setenv("OCLGRIND_NUM_THREADS", "1", 1);
+    return 0;
+}
+
+static int end(void **state) {
+    (void)state;
+    test_folder_remove(folder);
+    return 0;
+}
+
+static size_t read_log(char *text, size_t capacity) {
+    FILE *file = fopen(log_path, "r");
+    const size_t length = file != NULL ? fread(text, 1, capacity - 1, file) : 0;
+    text[length] = '\0';
+    if (file != NULL) {
+        fclose(file);
+    }
+    return length;
+}
+
+/* The CPU variant keeps rows in large local or private memory; the portable one must do with 32
+ * KiB. */
+static void set_local_memory(const char *kernel) {
+    const size_t length = strlen(kernel);
+    if (length > 4 && strcmp(kernel + length - 4, "_cpu") == 0) {
+        setenv("OCLGRIND_LOCAL_MEM_SIZE", "1048576", 1);
+    } else {
+        setenv("OCLGRIND_LOCAL_MEM_SIZE", "32768", 1);
+    }
+}
+
+static int simulate(const char *kernel, bool finds_uninitialized) {
+    unlink(log_path);
+    set_local_memory(kernel);
+    if (finds_uninitialized) {
+        setenv("OCLGRIND_UNINITIALIZED", "1", 1);
+    } else {
+        unsetenv("OCLGRIND_UNINITIALIZED");
+    }
+    char name[256];
+    snprintf(name, sizeof name, "%s", kernel);
+    return test_child_run(strcmp(kernel, "racy") == 0 ? run_racy_kernel : run_kernel, name, output,
+                          sizeof output);
+}
+
+static void check_kernel(const char *kernel) {
+    static char log[1 << 16];
+    int result = simulate(kernel, true);
+    read_log(log, sizeof log);
+    if (strstr(output, "freeze") != NULL || strstr(log, "freeze") != NULL) {
+        /* The simulator's uninitialised-value check does not know this instruction of LLVM. */
+        printf("%s: without the check for uninitialised values (freeze)\n", kernel);
+        result = simulate(kernel, false);
+        read_log(log, sizeof log);
+    } else {
+        printf("%s: all checks\n", kernel);
+    }
+    if (result != 0 || log[0] != '\0') {
+        fail_msg("%s: exit code %d\noutput: %.3000s\nlog: %.6000s", kernel, result, output, log);
+    }
+}
+
+static void test_races_every_kernel_is_clean(void **state) {
+    (void)state;
+    for (size_t i = 0; i < NUM_KERNELS; i++) {
+        check_kernel(manifest_kernels[i]);
+    }
+    printf("%zu kernels, %zu cases\n", NUM_KERNELS, NUM_SHAPES);
+}
+
+static void test_races_every_kernel_has_three_shapes_one_ragged(void **state) {
+    (void)state;
+    for (size_t i = 0; i < NUM_KERNELS; i++) {
+        int count = 0;
+        int ragged = 0;
+        for (size_t j = 0; j < NUM_SHAPES; j++) {
+            if (strcmp(race_shapes[j].kernel, manifest_kernels[i]) == 0) {
+                count++;
+                ragged += race_shapes[j].shape[2] % 2 != 0 && race_shapes[j].shape[1] % 2 != 0;
+            }
+        }
+        if (count < 3 || ragged < 1) {
+            fail_msg("%s has %d shapes, %d of them ragged; at least 3 and 1 are needed",
+                     manifest_kernels[i], count, ragged);
+        }
+    }
+}
+
+static void test_races_planted_race_is_found(void **state) {
+    static char log[1 << 16];
+    (void)state;
+    assert_int_equal(simulate("racy", true), 0);
+    assert_true(read_log(log, sizeof log) > 0);
+    assert_non_null(strstr(log, "race"));
+}
+
+int main(void) {
+    if (access(OCLGRIND_LIBRARY, R_OK) != 0) {
+        printf("skipped: oclgrind's driver (" OCLGRIND_LIBRARY ") is not installed; no kernel is "
+               "checked for races\n");
+        return 77;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_races_every_kernel_has_three_shapes_one_ragged),
+        cmocka_unit_test(test_races_planted_race_is_found),
+        cmocka_unit_test(test_races_every_kernel_is_clean),
+    };
+    return cmocka_run_group_tests(tests, begin, end);
+}
