@@ -38,9 +38,12 @@
  * Local memory, bytes, with N = CLF_ATTENTION_PANELS, D' and Dv' = D and Dv rounded up to 16:
  *     4 * P * (N * (D' + Dv') + T) + [staged: 4 * T * (D' + Dv')] + [bias tensor: 4 * P * T]
  *     + [mask: P * T] + [dropout: P * T / 8]
+ * or, with CLF_ATTENTION_BF16_DOT, the first two terms are
+ *     4 * P * (N * (D' / 2 + Dv') + T + T / 2) + 2 * T * (D' + Dv')
  *
  * Macros: lib/attention_wide.clh, lib/attention.clh, lib/dtype.clh.
  */
+#include "lib/attention_bf16_dot.clh"
 #include "lib/attention_panel.clh"
 #include "lib/attention_products.clh"
 
@@ -52,6 +55,9 @@ typedef struct clf_attention_buffers {
     __local float *bias_t;
     __local uchar *mask_t;
     __local uint *bits_t;
+    __local uint *key_pairs;
+    __local uint *value_pairs;
+    __local uint *power_pairs;
 } clf_attention_buffers;
 
 /* The block of keys from `key_begin` on, for all panels. */
@@ -69,6 +75,9 @@ static inline void clf_attention_open_block(clf_attention_key_block *block,
     block->mask_t = buffers->mask_t;
     block->bias_t = buffers->bias_t;
     block->bits_t = buffers->bits_t;
+    block->key_pairs = buffers->key_pairs;
+    block->value_pairs = buffers->value_pairs;
+    block->power_pairs = buffers->power_pairs;
 #if CLF_ATTENTION_STAGED
     clf_attention_stage(buffers->keys, keys, key_pitch,
                         CLF_ATTENTION_DEPTH_STRIDE(problem->key_strides), block->count,
@@ -85,6 +94,13 @@ static inline void clf_attention_open_block(clf_attention_key_block *block,
     block->values = values;
     block->key_pitch = key_pitch;
     block->value_pitch = value_pitch;
+#endif
+#if CLF_ATTENTION_BF16_DOT
+    clf_attention_stage_key_pairs(buffers->key_pairs, keys, key_pitch,
+                                  CLF_ATTENTION_DEPTH_STRIDE(problem->key_strides), block->count);
+    clf_attention_stage_value_pairs(buffers->value_pairs, values, value_pitch,
+                                    CLF_ATTENTION_DEPTH_STRIDE(problem->value_strides),
+                                    block->count);
 #endif
     block->key_stride = CLF_ATTENTION_KEY_STRIDE(problem);
     block->value_stride = CLF_ATTENTION_VALUE_STRIDE(problem);
@@ -120,10 +136,16 @@ static inline bool clf_attention_enter_block(clf_attention_key_block *block,
 }
 
 static inline void clf_attention_add_block(clf_attention_panel *panel, __local float *scores,
-                                           const clf_attention_key_block *block, bool careful) {
+                                           const clf_attention_key_block *block, float score_factor,
+                                           bool careful) {
     clf_attention_vectors maximum, reference, factor, sum;
     CLF_UNROLL for (int v = 0; v < CLF_ATTENTION_ROW_VECTORS; ++v) maximum[v] = panel->maximum[v];
+#if CLF_ATTENTION_BF16_DOT
+    clf_attention_dot_scores(scores, panel->query_pairs, block, &panel->lanes, score_factor,
+                             maximum);
+#else
     clf_attention_scores(scores, panel->query_t, block, &panel->lanes, maximum);
+#endif
     CLF_UNROLL for (int v = 0; v < CLF_ATTENTION_ROW_VECTORS; ++v) {
         /* A row that has seen nothing yet: any finite reference makes its powers zero. */
         reference[v] = maximum[v] == (float16)(-INFINITY) ? (float16)(0.0f) : maximum[v];
@@ -136,7 +158,12 @@ static inline void clf_attention_add_block(clf_attention_panel *panel, __local f
         clf_attention_add_values(panel->out_t, scores, block, factor, true);
     } else {
         clf_attention_powers(scores, block, reference, sum, false);
+#if CLF_ATTENTION_BF16_DOT
+        clf_attention_pair_powers(block->power_pairs, scores, block->count);
+        clf_attention_dot_add_values(panel->out_t, block, scores, factor);
+#else
         clf_attention_add_values(panel->out_t, scores, block, factor, false);
+#endif
     }
     CLF_UNROLL for (int v = 0; v < CLF_ATTENTION_ROW_VECTORS; ++v) panel->sum[v] = sum[v];
 }
@@ -155,7 +182,8 @@ static inline bool clf_attention_walk(clf_attention_panel panels[CLF_ATTENTION_P
         clf_attention_open_block(&block, buffers, unit, problem, (int)key);
         for (int p = 0; p < num_panels; ++p)
             if (clf_attention_enter_block(&block, buffers, panels + p, tensors, problem))
-                clf_attention_add_block(panels + p, buffers->scores, &block, careful);
+                clf_attention_add_block(panels + p, buffers->scores, &block, problem->score_factor,
+                                        careful);
     }
     bool is_finite = true;
     for (int p = 0; p < num_panels; ++p)
@@ -170,10 +198,23 @@ clf_flash_attention_reset(__global uchar *workspace, long workspace_offset) {
 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 clf_flash_attention_cpu(CLF_ATTENTION_PARAMETERS) {
-    __local float query_t[CLF_ATTENTION_PADDED_DEPTH * CLF_ATTENTION_ROWS] CLF_WIDE_ALIGNED;
     __local float out_t[CLF_ATTENTION_PADDED_VALUE_DEPTH * CLF_ATTENTION_ROWS] CLF_WIDE_ALIGNED;
     __local float scores[CLF_ATTENTION_KEY_TILE * CLF_ATTENTION_PANEL_ROWS] CLF_WIDE_ALIGNED;
-    clf_attention_buffers buffers = {scores, 0, 0, 0, 0, 0};
+    clf_attention_buffers buffers = {scores, 0, 0, 0, 0, 0, 0, 0, 0};
+#if CLF_ATTENTION_BF16_DOT
+    __local uint query_pairs[CLF_ATTENTION_PADDED_DEPTH / 2 * CLF_ATTENTION_ROWS] CLF_WIDE_ALIGNED;
+    __local uint
+        key_pairs[CLF_ATTENTION_KEY_TILE * CLF_ATTENTION_PADDED_DEPTH / 2] CLF_WIDE_ALIGNED;
+    __local uint
+        value_pairs[CLF_ATTENTION_KEY_TILE / 2 * CLF_ATTENTION_PADDED_VALUE_DEPTH] CLF_WIDE_ALIGNED;
+    __local uint
+        power_pairs[CLF_ATTENTION_KEY_TILE / 2 * CLF_ATTENTION_PANEL_ROWS] CLF_WIDE_ALIGNED;
+    buffers.key_pairs = key_pairs;
+    buffers.value_pairs = value_pairs;
+    buffers.power_pairs = power_pairs;
+#else
+    __local float query_t[CLF_ATTENTION_PADDED_DEPTH * CLF_ATTENTION_ROWS] CLF_WIDE_ALIGNED;
+#endif
 #if CLF_ATTENTION_STAGED
     __local float keys[CLF_ATTENTION_KEY_TILE * CLF_ATTENTION_PADDED_DEPTH] CLF_WIDE_ALIGNED;
     __local float
@@ -203,7 +244,11 @@ clf_flash_attention_cpu(CLF_ATTENTION_PARAMETERS) {
         int num_panels = 0;
         for (int row = 0; row < unit.num_rows; row += CLF_ATTENTION_PANEL_ROWS) {
             clf_attention_panel *panel = panels + num_panels++;
+#if CLF_ATTENTION_BF16_DOT
+            panel->query_pairs = query_pairs + row * CLF_ATTENTION_PADDED_DEPTH / 2;
+#else
             panel->query_t = query_t + row * CLF_ATTENTION_PADDED_DEPTH;
+#endif
             panel->out_t = out_t + row * CLF_ATTENTION_PADDED_VALUE_DEPTH;
             panel->first_row = row;
             panel->num_rows = min(CLF_ATTENTION_PANEL_ROWS, unit.num_rows - row);

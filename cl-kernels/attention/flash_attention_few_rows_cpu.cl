@@ -158,12 +158,8 @@ static inline void clf_attention_scores(const clf_attention_few_block *block,
             float16 tile[CLF_WIDE];
             CLF_UNROLL for (int i = 0; i < CLF_WIDE; ++i) tile[i] =
                 clf_attention_load(block->parts + (r * CLF_WIDE + i) * CLF_WIDE);
-            clf_attention_transpose(tile);
-            CLF_UNROLL for (int half = CLF_WIDE / 2; half > 0; half /= 2) {
-                CLF_UNROLL for (int i = 0; i < half; ++i) tile[i] += tile[i + half];
-            }
-            const float16 score =
-                clf_attention_adjust(tile[0], rows + r, tensors, problem, block->key_begin + k);
+            const float16 score = clf_attention_adjust(clf_attention_add_lanes(tile), rows + r,
+                                                       tensors, problem, block->key_begin + k);
             const float largest = clf_wide_max(score);
             maximum[r] = maximum[r] > largest ? maximum[r] : largest;
             clf_attention_store(score, block->scores + r * CLF_ATTENTION_KEY_TILE + k);

@@ -1,11 +1,11 @@
 /* Attention where it is special: worked goldens, rows without pairs, NaN that must not spread,
  * large logits, nothing to compute, few queries on long keys, biases of long sequences. */
-#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "attention_goldens.h"
 #include "attention_tensors.h"
 #include "cmocka_all.h"
 #include "storage_types.h"
@@ -52,66 +52,36 @@ static attention_case with_mode(attention_case tested, int64_t mode, int64_t pre
 /* ---- The worked golden
  * --------------------------------------------------------------------------- */
 
-typedef struct golden {
-    const char *name;
-    int64_t pse_type; /* -1: no pse */
-    bool has_mask;
-    int64_t inner_precise;
-    double keep_prob; /* 1: no drop mask */
-    double out[4];
-    double max[2];
-    double sum[2];
-} golden;
-
-static const golden goldens[] = {
-    {"no pse", -1, false, 0, 1.0, {1.192445, 2.332132, 1.053002, 2.201516}, {1.0625, 0.875},
-     {2.013530, 1.444085}},
-    {"type 1", 1, false, 0, 1.0, {1.102722, 2.517544, 1.128211, 2.032438}, {1.2125, 0.875},
-     {1.861152, 1.406195}},
-    {"type 0", 0, false, 0, 1.0, {1.022063, 2.687100, 1.211912, 1.858726}, {1.3625, 0.875},
-     {1.735645, 1.393823}},
-    {"type 2", 2, false, 0, 1.0, {1.254889, 2.115835, 1.097688, 2.128037}, {0.5625, 0.625},
-     {2.509196, 1.478007}},
-    {"type 3", 3, false, 0, 1.0, {1.210247, 2.227259, 1.097688, 2.128037}, {0.708947, 0.625},
-     {2.303601, 1.478007}},
-    {"mask", -1, true, 0, 1.0, {0.681485, 3.274062, 1.5, 1.666667}, {1.0625, -FLT_MAX},
-     {1.569783, 3.0}},
-    {"mask, zeros", -1, true, 2, 1.0, {0.681485, 3.274062, 0.0, 0.0}, {1.0625, -FLT_MAX},
-     {1.569783, FLT_MAX}},
-    {"dropout", -1, false, 0, 0.5, {1.062594, 5.105030, 0.721045, 1.633112}, {1.0625, 0.875},
-     {2.013530, 1.444085}},
-};
-
-static void set_all(test_tensor *tensor, const double *values) {
+static void set_floats(test_tensor *tensor, const float *values) {
     for (int64_t i = 0; i < test_tensor_count(tensor); i++) {
-        test_tensor_set(tensor, i, values[i]);
+        test_tensor_set(tensor, i, (double)values[i]);
+    }
+}
+
+static void set_bytes(test_tensor *tensor, const unsigned char *values) {
+    for (int64_t i = 0; i < test_tensor_count(tensor); i++) {
+        *(unsigned char *)test_tensor_bits(tensor, i) = values[i];
     }
 }
 
 static void set_golden_numbers(attention_tensors *tensors) {
-    static const double query[] = {1, .5, -.5, 2};
-    static const double key[] = {.5, 1, 1, -1, 2, .25};
-    static const double value[] = {1, 2, 3, -1, .5, 4};
-    static const double pse[] = {.1, -.2, .3, 0, .5, -.5};
-    static const double slope[] = {.25};
-    static const double mask[] = {0, 1, 0, 1, 1, 1};
-    static const double keep[] = {0x35};
-    set_all(&tensors->query, query);
-    set_all(&tensors->key, key);
-    set_all(&tensors->value, value);
+    set_floats(&tensors->query, attention_golden_query);
+    set_floats(&tensors->key, attention_golden_key);
+    set_floats(&tensors->value, attention_golden_value);
     if (tensors->pse.image != NULL) {
-        set_all(&tensors->pse, tensors->pse.view.rank == 1 ? slope : pse);
+        set_floats(&tensors->pse,
+                   tensors->pse.view.rank == 1 ? attention_golden_slope : attention_golden_pse);
     }
     if (tensors->atten_mask.image != NULL) {
-        set_all(&tensors->atten_mask, mask);
+        set_bytes(&tensors->atten_mask, attention_golden_mask);
     }
     if (tensors->drop_mask.image != NULL) {
-        set_all(&tensors->drop_mask, keep);
+        set_bytes(&tensors->drop_mask, attention_golden_keep);
     }
 }
 
-static void check_golden(const test_session *session, const golden *expected, clf_variant variant) {
-    attention_case tested = sized(1, 1, 2, 3, 2);
+static void check_golden(const test_session *session, const attention_golden *expected, clf_variant variant) {
+    attention_case tested = sized(1, 1, expected->pse_type >= 2 ? 3 : 2, 3, 2);
     attention_tensors tensors;
     tested.scale = 0.5;
     tested.variant = variant;
@@ -125,19 +95,6 @@ static void check_golden(const test_session *session, const golden *expected, cl
                                                  : TEST_BIAS_BNSS;
     attention_tensors_make(&tensors, &tested);
     set_golden_numbers(&tensors);
-    if (expected->pse_type >= 2) {
-        /* Slopes need Sq = Skv: a third query, which is not looked at. */
-        attention_tensors_free(&tensors);
-        attention_case_set_lengths(&tested, 3, 3);
-        attention_tensors_make(&tensors, &tested);
-        const double zero[6] = {1, .5, -.5, 2, 0, 0};
-        const double key[] = {.5, 1, 1, -1, 2, .25};
-        const double value[] = {1, 2, 3, -1, .5, 4};
-        set_all(&tensors.query, zero);
-        set_all(&tensors.key, key);
-        set_all(&tensors.value, value);
-        test_tensor_set(&tensors.pse, 0, .25);
-    }
     attention_tensors_execute(session, &tensors);
     for (int64_t i = 0; i < 2; i++) {
         const bool is_right =
@@ -160,9 +117,9 @@ static void check_golden(const test_session *session, const golden *expected, cl
 
 static void test_attention_worked_goldens_come_out(void **state) {
     const test_session *session = (const test_session *)*state;
-    for (size_t i = 0; i < sizeof goldens / sizeof goldens[0]; i++) {
+    for (size_t i = 0; i < attention_num_goldens; i++) {
         for (int v = CLF_VARIANT_PORTABLE; v <= (session->has_cpu_variant ? 2 : 1); v++) {
-            check_golden(session, &goldens[i], (clf_variant)v);
+            check_golden(session, &attention_goldens[i], (clf_variant)v);
         }
     }
 }
@@ -240,6 +197,19 @@ static void test_attention_nan_in_a_key_reaches_its_rows_only(void **state) {
     cases[0] = with_mode(sized(1, 1, 50, 50, 64), 2, 0, 0);
     cases[1] = with_mode(sized(1, 1, 50, 50, 64), 4, 5, 5);
     run_all(state, cases, 2, poison_one_key);
+}
+
+/* A row whose only key is NaN is not a row without keys. */
+static void poison_first_key(attention_tensors *tensors) {
+    test_tensor_set(&tensors->key, 0, (double)NAN);
+}
+
+static void test_attention_nan_in_an_only_key_is_not_an_empty_row(void **state) {
+    attention_case cases[2];
+    cases[0] = with_mode(sized(1, 1, 20, 20, 64), 4, 0, 0);
+    cases[1] = cases[0];
+    cases[1].inner_precise = 2;
+    run_all(state, cases, 2, poison_first_key);
 }
 
 /* One in a value: the same rows, in its column. */
@@ -482,6 +452,7 @@ int main(void) {
         cmocka_unit_test(test_attention_rows_without_pairs_follow_the_table),
         cmocka_unit_test(test_attention_nan_in_unused_keys_does_not_spread),
         cmocka_unit_test(test_attention_nan_in_a_key_reaches_its_rows_only),
+        cmocka_unit_test(test_attention_nan_in_an_only_key_is_not_an_empty_row),
         cmocka_unit_test(test_attention_nan_in_a_value_reaches_its_column_only),
         cmocka_unit_test(test_attention_logits_of_a_thousand_stay_finite),
         cmocka_unit_test(test_attention_equal_large_logits_give_the_mean),

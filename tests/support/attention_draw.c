@@ -15,6 +15,10 @@ static const int64_t depths[] = {1, 7, 32, 64, 72, 80, 96, 128, 192, 256, 512, 7
 /* ---- Kinds
  * --------------------------------------------------------------------------------------- */
 
+/* Tile sizes, and so the programs, depend on how many query rows there are; a kind has one of these
+ * ranges for its longest query. */
+static const int64_t row_ranges[][2] = {{64, 150}, {64, 150}, {17, 32}, {1, 8}};
+
 enum { KIND_DTYPE, KIND_DEPTH, KIND_DV, KIND_MASK, KIND_BIAS, KIND_DROPOUT, KIND_LINE, KIND_VARIANT };
 #define KIND_FACTORS 8
 
@@ -45,6 +49,12 @@ static attention_kind kind_of(test_random *random, const size_t *choice) {
                            .dropout = (attention_dropout)choice[KIND_DROPOUT],
                            .is_contiguous = choice[KIND_LINE] == 0,
                            .variant = (clf_variant)choice[KIND_VARIANT]};
+    /* Long queries with as many keys would be too much work at large depths. */
+    const bool is_heavy = kind.depth >= 256 && kind.bias >= TEST_BIAS_CLASS_LAST_ROWS;
+    const size_t range =
+        is_heavy ? 2 + test_random_below(random, 2) : test_random_below(random, LENGTH(row_ranges));
+    kind.fewest_rows = row_ranges[range][0];
+    kind.most_rows = row_ranges[range][1];
     kind.value_depth = choice[KIND_DV] == 0 ? kind.depth
                                             : test_random_between(random, 1, kind.depth);
     return kind;
@@ -89,47 +99,64 @@ size_t attention_kinds_draw(test_random *random, bool has_cpu_variant, attention
 /* ---- Cases
  * --------------------------------------------------------------------------------------- */
 
-static int64_t draw_length(test_random *random) {
+static int64_t draw_length(test_random *random, int64_t most) {
     static const int64_t edges[] = {1, 2, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129};
-    switch (test_random_below(random, 5)) {
+    int64_t length = 0;
+    switch (test_random_below(random, 4)) {
     case 0:
-        return test_random_between(random, 1, 8);
+        length = test_random_between(random, 1, 8);
+        break;
     case 1:
-        return edges[test_random_below(random, LENGTH(edges))];
+        length = edges[test_random_below(random, LENGTH(edges))];
+        break;
     case 2:
-        return test_random_between(random, 66, 150);
+        length = test_random_between(random, 1, most);
+        break;
     default:
-        return test_random_between(random, 9, 65);
+        length = test_random_between(random, 9, 65);
+        break;
+    }
+    return length < most ? length : most;
+}
+
+/* Lengths of one batch element. */
+static void draw_element(test_random *random, const attention_kind *kind, bool is_varlen,
+                         bool wants_equal, int64_t *q, int64_t *k) {
+    *q = draw_length(random, kind->most_rows);
+    *k = draw_length(random, 150);
+    if (wants_equal || test_random_chance(random, 0.3)) {
+        *k = *q;
+    } else if (kind->most_rows <= 8 && test_random_chance(random, 0.3)) { /* decoding */
+        *k = test_random_between(random, 150, 600);
+    } else if (is_varlen && test_random_chance(random, 0.7) && *k < *q) {
+        *k = *q + test_random_between(random, 0, 9);
     }
 }
 
-static void draw_lengths(test_random *random, attention_case *drawn, bool wants_equal) {
+static void draw_lengths(test_random *random, const attention_kind *kind, attention_case *drawn) {
     const bool is_varlen = drawn->layout == TEST_TND;
-    const bool with_empty = test_random_chance(random, 0.5);
+    const bool wants_equal = kind->bias >= TEST_BIAS_CLASS_LAST_ROWS;
+    const bool with_empty = test_random_chance(random, 0.5) && is_varlen && !wants_equal;
+    const int64_t longest = test_random_between(random, 0, drawn->batch - 1);
     for (int64_t b = 0; b < drawn->batch; b++) {
-        if (b > 0 && !is_varlen) {
-            drawn->query_lengths[b] = drawn->query_lengths[0];
-            drawn->key_lengths[b] = drawn->key_lengths[0];
-            continue;
+        int64_t *q = &drawn->query_lengths[b];
+        int64_t *k = &drawn->key_lengths[b];
+        draw_element(random, kind, is_varlen, wants_equal, q, k);
+        if (b == longest && *q < kind->fewest_rows) {
+            const bool equal = *k == *q;
+            *q = test_random_between(random, kind->fewest_rows, kind->most_rows);
+            *k = equal ? *q : *k;
         }
-        int64_t q = draw_length(random);
-        int64_t k = draw_length(random);
-        if (wants_equal || test_random_chance(random, 0.3)) {
-            k = q;
-        } else if (test_random_chance(random, 0.1)) { /* decoding */
-            q = test_random_between(random, 1, 16);
-            k = test_random_between(random, 150, 600);
-        } else if (is_varlen && test_random_chance(random, 0.7) && k < q) {
-            const int64_t smaller = k;
-            k = q;
-            q = smaller;
+        if (with_empty && b != longest && test_random_chance(random, 0.25)) {
+            *q = 0;
         }
-        if (is_varlen && with_empty && !wants_equal) {
-            q = test_random_chance(random, 0.25) ? 0 : q;
-            k = test_random_chance(random, 0.15) ? 0 : k;
+        if (with_empty && test_random_chance(random, 0.15)) {
+            *k = 0;
         }
-        drawn->query_lengths[b] = q;
-        drawn->key_lengths[b] = k;
+    }
+    for (int64_t b = 0; b < drawn->batch && !is_varlen; b++) {
+        drawn->query_lengths[b] = drawn->query_lengths[longest];
+        drawn->key_lengths[b] = drawn->key_lengths[longest];
     }
 }
 
@@ -245,10 +272,9 @@ static void draw_memory(test_random *random, attention_case *drawn, bool is_cont
         *all[i] = draw_strides(random, line, i == 1 || i == 2);
     }
     drawn->pair_strides = draw_strides(random, test_random_chance(random, 0.6), false);
-    drawn->statistic_strides = drawn->layout == TEST_TND ? TEST_STRIDES_CONTIGUOUS
-                               : test_random_chance(random, 0.7)
-                                   ? TEST_STRIDES_CONTIGUOUS
-                                   : draw_strides(random, test_random_chance(random, 0.5), false);
+    drawn->statistic_strides = drawn->layout != TEST_TND && test_random_chance(random, 0.3)
+                                   ? TEST_STRIDES_PADDED
+                                   : TEST_STRIDES_CONTIGUOUS;
     drawn->misalign = test_random_below(random, 8);
 }
 
@@ -274,7 +300,7 @@ static attention_case draw_freely(test_random *random, const attention_kind *kin
     }
     drawn.batch = test_random_between(random, 1, drawn.layout == TEST_TND ? 5 : 3);
     draw_heads(random, &drawn);
-    draw_lengths(random, &drawn, kind->bias >= TEST_BIAS_CLASS_LAST_ROWS);
+    draw_lengths(random, kind, &drawn);
     if (last_rows && drawn.layout != TEST_TND) {
         const int64_t length = test_random_between(random, 1025, 1100);
         attention_case_set_lengths(&drawn, length, length);

@@ -25,6 +25,8 @@ typedef struct attention_kind {
     attention_bias_class bias;
     attention_dropout dropout;
     bool is_contiguous; /* along the head dimension */
+    int64_t fewest_rows; /* of the longest query */
+    int64_t most_rows;
     clf_variant variant;
 } attention_kind;
 

@@ -9,7 +9,8 @@
 #include <string.h>
 
 #include "attention_bounds.h"
-#include "attention_dropout.h"
+#include "attention_philox.h"
+#include "attention_goldens.h"
 #include "attention_internal.h"
 #include "cmocka_all.h"
 #include "storage_types.h"
@@ -33,45 +34,7 @@ static clf_tensor view(clf_dtype dtype, int32_t rank, int64_t a, int64_t b, int6
 /* ---- The tiny golden: B = N = 1, Sq = 2, Skv = 3, D = 2, scale 0.5
  * -------------------------------- */
 
-static const float golden_query[] = {1.0F, 0.5F, -0.5F, 2.0F};
-static const float golden_key[] = {0.5F, 1.0F, 1.0F, -1.0F, 2.0F, 0.25F};
-static const float golden_value[] = {1.0F, 2.0F, 3.0F, -1.0F, 0.5F, 4.0F};
-static const float golden_pse[] = {0.1F, -0.2F, 0.3F, 0.0F, 0.5F, -0.5F};
-static const float golden_slope[] = {0.25F};
-static const unsigned char golden_mask[] = {0, 1, 0, 1, 1, 1};
-static const unsigned char golden_keep[] = {0x35}; /* 1 0 1, 0 1 1 */
-
-typedef struct golden {
-    const char *name;
-    int64_t pse_type; /* -1: no pse */
-    bool has_mask;
-    int64_t inner_precise;
-    double keep_prob; /* 1: no drop mask */
-    double out[4];
-    double max[2];
-    double sum[2];
-} golden;
-
-static const golden goldens[] = {
-    {"no pse", -1, false, 0, 1.0, {1.192445, 2.332132, 1.053002, 2.201516}, {1.0625, 0.875},
-     {2.013530, 1.444085}},
-    {"type 1", 1, false, 0, 1.0, {1.102722, 2.517544, 1.128211, 2.032438}, {1.2125, 0.875},
-     {1.861152, 1.406195}},
-    {"type 0", 0, false, 0, 1.0, {1.022063, 2.687100, 1.211912, 1.858726}, {1.3625, 0.875},
-     {1.735645, 1.393823}},
-    {"type 2", 2, false, 0, 1.0, {1.254889, 2.115835, 1.097688, 2.128037}, {0.5625, 0.625},
-     {2.509196, 1.478007}},
-    {"type 3", 3, false, 0, 1.0, {1.210247, 2.227259, 1.097688, 2.128037}, {0.708947, 0.625},
-     {2.303601, 1.478007}},
-    {"mask", -1, true, 0, 1.0, {0.681485, 3.274062, 1.5, 1.666667}, {1.0625, -FLT_MAX},
-     {1.569783, 3.0}},
-    {"mask, zeros", -1, true, 2, 1.0, {0.681485, 3.274062, 0.0, 0.0}, {1.0625, -FLT_MAX},
-     {1.569783, FLT_MAX}},
-    {"dropout", -1, false, 0, 0.5, {1.062594, 5.105030, 0.721045, 1.633112}, {1.0625, 0.875},
-     {2.013530, 1.444085}},
-};
-
-static void check_golden(const golden *expected) {
+static void check_golden(const attention_golden *expected) {
     const clf_tensor query = view(CLF_DTYPE_FP32, 4, 1, 1, 2, 2);
     const clf_tensor key = view(CLF_DTYPE_FP32, 4, 1, 1, 3, 2);
     const clf_tensor pse = view(CLF_DTYPE_FP32, 4, 1, 1, 2, 3);
@@ -79,7 +42,7 @@ static void check_golden(const golden *expected) {
     const clf_tensor mask = view(CLF_DTYPE_BOOL, 2, 2, 3, 0, 0);
     const clf_tensor bits = view(CLF_DTYPE_UINT8, 1, 1, 0, 0, 0);
     const clf_tensor statistic = view(CLF_DTYPE_FP32, 4, 1, 1, 2, 8);
-    oracle_attention_inputs inputs = {golden_query, golden_key, golden_value, NULL, NULL, NULL};
+    oracle_attention_inputs inputs = {attention_golden_query, attention_golden_key, attention_golden_value, NULL, NULL, NULL};
     clf_flash_attention_args args = CLF_FLASH_ATTENTION_ARGS;
     args.query = args.attention_out = &query;
     args.key = args.value = &key;
@@ -92,15 +55,15 @@ static void check_golden(const golden *expected) {
     if (expected->pse_type >= 0) {
         args.pse_type = expected->pse_type;
         args.pse = expected->pse_type >= 2 ? &slopes : &pse;
-        inputs.pse = expected->pse_type >= 2 ? golden_slope : golden_pse;
+        inputs.pse = expected->pse_type >= 2 ? attention_golden_slope : attention_golden_pse;
     }
     if (expected->has_mask) {
         args.atten_mask = &mask;
-        inputs.atten_mask = golden_mask;
+        inputs.atten_mask = attention_golden_mask;
     }
     if (expected->keep_prob < 1.0) {
         args.drop_mask = &bits;
-        inputs.drop_mask = golden_keep;
+        inputs.drop_mask = attention_golden_keep;
     }
     oracle_attention problem;
     assert_true(oracle_attention_open(&problem, &args, &inputs));
@@ -130,8 +93,8 @@ static void check_golden(const golden *expected) {
 
 static void test_attention_oracle_gives_the_worked_goldens(void **state) {
     (void)state;
-    for (size_t i = 0; i < sizeof goldens / sizeof goldens[0]; i++) {
-        check_golden(&goldens[i]);
+    for (size_t i = 0; i < attention_num_goldens; i++) {
+        check_golden(&attention_goldens[i]);
     }
 }
 

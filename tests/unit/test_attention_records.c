@@ -322,7 +322,8 @@ static void test_attention_records_tiles_cover_each_visible_pair_once(void **sta
     static const int64_t key_tiles[] = {1, 8, 16, 48, 64};
     static subject opened;
     test_random random = test_random_from(test_seed());
-    const attention_kind kind = {.depth = 1, .value_depth = 1};
+    const attention_kind kind = {
+        .depth = 1, .value_depth = 1, .fewest_rows = 1, .most_rows = 150};
     for (int i = 0; i < 1500; i++) {
         const attention_case drawn = attention_case_draw(&random, &kind, 1e5);
         memset(&opened, 0, sizeof opened);

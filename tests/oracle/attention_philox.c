@@ -1,5 +1,5 @@
-/* See attention_dropout.h; and which bit belongs to which attention probability. */
-#include "attention_dropout.h"
+/* See attention_philox.h; and which bit belongs to which attention probability. */
+#include "attention_philox.h"
 
 #include <math.h>
 

@@ -1,7 +1,7 @@
 /* The dropout generator that the operator's product uses: Philox4x32 with ten rounds (Salmon,
  * Moraes, Dror and Shaw, 2011), four elements per block, low bits of each word. */
-#ifndef CLF_TESTS_ATTENTION_DROPOUT_H
-#define CLF_TESTS_ATTENTION_DROPOUT_H
+#ifndef CLF_TESTS_ATTENTION_PHILOX_H
+#define CLF_TESTS_ATTENTION_PHILOX_H
 
 #include <stdbool.h>
 #include <stdint.h>
