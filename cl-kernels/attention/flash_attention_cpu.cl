@@ -25,12 +25,12 @@
  * whose result is not finite is computed again, carefully, leaving masked pairs out of the
  * products.
  *
- * Global size: any number of work-groups of one work-item, best one per compute unit; reset: one.
+ * Global size: any number of work-groups of one work-item, best one per compute unit.
  * Barriers: none. Arguments, in this order; a tensor is its address and an offset in elements:
  *     query, key, value, [bias], [mask], [drop_mask], attention_out, softmax_max, softmax_sum,
  *     sequences, tiles, workspace (offset in bytes, a multiple of 64), problem
  * bias if CLF_ATTENTION_BIAS is not 0 (slopes: float), mask if CLF_ATTENTION_MASK, drop_mask if
- * CLF_ATTENTION_DROPOUT is 1. The reset kernel has the workspace's two only.
+ * CLF_ATTENTION_DROPOUT is 1.
  *
  * Workspace: CLF_ATTENTION_WORKSPACE_HEAD bytes with the counter; if CLF_ATTENTION_SPLIT, then for
  * each unit, in order, CLF_ATTENTION_PARTIAL_SIZE floats, read by clf_flash_attention_merge.
@@ -139,7 +139,9 @@ static inline void clf_attention_add_block(clf_attention_panel *panel, __local f
                                            const clf_attention_key_block *block, float score_factor,
                                            bool careful) {
     clf_attention_vectors maximum, reference, factor, sum;
-    CLF_UNROLL for (int v = 0; v < CLF_ATTENTION_ROW_VECTORS; ++v) maximum[v] = panel->maximum[v];
+    CLF_UNROLL for (int v = 0; v < CLF_ATTENTION_ROW_VECTORS; ++v) {
+        maximum[v] = panel->maximum[v];
+    }
 #if CLF_ATTENTION_BF16_DOT
     clf_attention_dot_scores(scores, panel->query_pairs, block, &panel->lanes, score_factor,
                              maximum);
@@ -149,7 +151,7 @@ static inline void clf_attention_add_block(clf_attention_panel *panel, __local f
     CLF_UNROLL for (int v = 0; v < CLF_ATTENTION_ROW_VECTORS; ++v) {
         /* A row that has seen nothing yet: any finite reference makes its powers zero. */
         reference[v] = maximum[v] == (float16)(-INFINITY) ? (float16)(0.0f) : maximum[v];
-        factor[v] = clf_attention_exp2(panel->maximum[v] - reference[v], 1.0f, CLF_EXP2_LOWEST);
+        factor[v] = clf_exp2_wide(panel->maximum[v] - reference[v], 1.0f, CLF_EXP2_LOWEST);
         sum[v] = panel->sum[v] * factor[v];
         panel->maximum[v] = maximum[v];
     }
@@ -165,7 +167,9 @@ static inline void clf_attention_add_block(clf_attention_panel *panel, __local f
         clf_attention_add_values(panel->out_t, scores, block, factor, false);
 #endif
     }
-    CLF_UNROLL for (int v = 0; v < CLF_ATTENTION_ROW_VECTORS; ++v) panel->sum[v] = sum[v];
+    CLF_UNROLL for (int v = 0; v < CLF_ATTENTION_ROW_VECTORS; ++v) {
+        panel->sum[v] = sum[v];
+    }
 }
 
 /* All keys of a unit. Returns whether all of the output is finite. */
@@ -189,11 +193,6 @@ static inline bool clf_attention_walk(clf_attention_panel panels[CLF_ATTENTION_P
     for (int p = 0; p < num_panels; ++p)
         is_finite &= clf_attention_is_finite(panels + p);
     return is_finite;
-}
-
-__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-clf_flash_attention_reset(__global uchar *workspace, long workspace_offset) {
-    *(__global int *)(workspace + workspace_offset) = 0;
 }
 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void

@@ -14,9 +14,8 @@
  * Global size: any number of work-groups of one work-item, best one per compute unit. The counter
  * must have been zeroed by clf_flash_attention_reset. Barriers: none.
  *
- * Local memory, bytes, with R = CLF_ATTENTION_ROWS, T = CLF_ATTENTION_KEY_TILE, D' and Dv' = D and
- * Dv rounded up to 16 and to 256 / R (or to 16 if that is less than 16):
- *     4 * R * (D' + Dv' + T + 256) + [dropout: 4 * 16]
+ * Local memory, bytes, with R = CLF_ATTENTION_ROWS, T = CLF_ATTENTION_KEY_TILE, D' = D rounded up
+ * to 16, Dv' = Dv rounded up to 256 / R: 4 * R * (D' + Dv' + T + 256) + [dropout: 64]
  *
  *   macro                   default  meaning
  *   CLF_ATTENTION_ROWS      1        packed rows of a tile: 1, 2, 4 or 8
@@ -38,7 +37,7 @@
 #endif
 #include "lib/attention.clh"
 #include "lib/attention_vectors.clh"
-#include "lib/exp2.clh"
+#include "lib/exp2_wide.clh"
 #include "lib/wide.clh"
 
 #if !CLF_ATTENTION_SPLIT
@@ -54,8 +53,7 @@
     ((CLF_ATTENTION_NUM_VECTORS + CLF_ATTENTION_MICRO_VECTORS - 1) / CLF_ATTENTION_MICRO_VECTORS * \
      CLF_ATTENTION_MICRO_VECTORS * 16)
 
-CLF_EXP2_DEFINE_CHOSEN(clf_attention_exp2, float16, int16)
-CLF_EXP2_DEFINE_CHOSEN(clf_attention_exp2_scalar, float, int)
+CLF_EXP2_DEFINE(clf_attention_exp2_scalar, float, int)
 
 /* A row of the tile. */
 typedef struct clf_attention_few_row {
@@ -98,20 +96,25 @@ static inline void clf_attention_add_parts(const clf_attention_few_block *block,
         float16 sums[CLF_ATTENTION_MICRO_KEYS][CLF_ATTENTION_ROWS];
         CLF_UNROLL for (int i = 0; i < CLF_ATTENTION_MICRO_KEYS; ++i) {
             keys[i] = block->keys + min(first + k + i, block->count - 1) * pitch;
-            CLF_UNROLL for (int r = 0; r < CLF_ATTENTION_ROWS; ++r) sums[i][r] = (float16)(0.0f);
+            CLF_UNROLL for (int r = 0; r < CLF_ATTENTION_ROWS; ++r) {
+                sums[i][r] = (float16)(0.0f);
+            }
         }
         CLF_UNROLL for (int d = 0; d < CLF_ATTENTION_DEPTH; d += CLF_WIDE) {
             CLF_UNROLL for (int i = 0; i < CLF_ATTENTION_MICRO_KEYS; ++i) {
                 const float16 key =
                     clf_attention_fetch_depths(keys[i], stride, d, CLF_ATTENTION_DEPTH);
-                CLF_UNROLL for (int r = 0; r < CLF_ATTENTION_ROWS; ++r) sums[i][r] =
-                    fma(key, clf_attention_load(block->query + r * CLF_ATTENTION_QUERY_PITCH + d),
+                CLF_UNROLL for (int r = 0; r < CLF_ATTENTION_ROWS; ++r) {
+                    sums[i][r] = fma(
+                        key, clf_attention_load(block->query + r * CLF_ATTENTION_QUERY_PITCH + d),
                         sums[i][r]);
+                }
             }
         }
         CLF_UNROLL for (int i = 0; i < CLF_ATTENTION_MICRO_KEYS; ++i) {
-            CLF_UNROLL for (int r = 0; r < CLF_ATTENTION_ROWS; ++r)
+            CLF_UNROLL for (int r = 0; r < CLF_ATTENTION_ROWS; ++r) {
                 clf_attention_store(sums[i][r], block->parts + (r * CLF_WIDE + k + i) * CLF_WIDE);
+            }
         }
     }
 }
@@ -156,8 +159,9 @@ static inline void clf_attention_scores(const clf_attention_few_block *block,
         clf_attention_add_parts(block, problem, k);
         for (int r = 0; r < CLF_ATTENTION_ROWS; ++r) {
             float16 tile[CLF_WIDE];
-            CLF_UNROLL for (int i = 0; i < CLF_WIDE; ++i) tile[i] =
-                clf_attention_load(block->parts + (r * CLF_WIDE + i) * CLF_WIDE);
+            CLF_UNROLL for (int i = 0; i < CLF_WIDE; ++i) {
+                tile[i] = clf_attention_load(block->parts + (r * CLF_WIDE + i) * CLF_WIDE);
+            }
             const float16 score = clf_attention_adjust(clf_attention_add_lanes(tile), rows + r,
                                                        tensors, problem, block->key_begin + k);
             const float largest = clf_wide_max(score);
@@ -199,7 +203,7 @@ static inline float clf_attention_few_powers(const clf_attention_few_block *bloc
     for (int k = 0; k < block->count; k += CLF_WIDE) {
         __local float *address = block->scores + r * CLF_ATTENTION_KEY_TILE + k;
         const float16 score = clf_attention_load(address);
-        float16 power = clf_attention_exp2(score - reference, 1.0f, CLF_EXP2_LOWEST);
+        float16 power = clf_exp2_wide(score - reference, 1.0f, CLF_EXP2_LOWEST);
         added += power;
 #if CLF_ATTENTION_DROPOUT
         const uint word = block->bits[r * (CLF_ATTENTION_KEY_TILE / 32) + k / 32] >> (k % 32);
@@ -226,9 +230,11 @@ static CLF_INLINE void clf_attention_add_values(const clf_attention_few_block *b
                     d += CLF_ATTENTION_MICRO_VECTORS * CLF_WIDE) {
         float16 sums[CLF_ATTENTION_ROWS][CLF_ATTENTION_MICRO_VECTORS];
         CLF_UNROLL for (int r = 0; r < CLF_ATTENTION_ROWS; ++r) {
-            CLF_UNROLL for (int i = 0; i < CLF_ATTENTION_MICRO_VECTORS; ++i) sums[r][i] =
-                factor[r] *
-                clf_attention_load(block->out + r * CLF_ATTENTION_OUT_PITCH + d + i * CLF_WIDE);
+            CLF_UNROLL for (int i = 0; i < CLF_ATTENTION_MICRO_VECTORS; ++i) {
+                sums[r][i] =
+                    factor[r] *
+                    clf_attention_load(block->out + r * CLF_ATTENTION_OUT_PITCH + d + i * CLF_WIDE);
+            }
         }
         for (int k = 0; k < block->count; ++k) {
             float16 value[CLF_ATTENTION_MICRO_VECTORS];
@@ -243,13 +249,16 @@ static CLF_INLINE void clf_attention_add_values(const clf_attention_few_block *b
                 const float power = block->scores[r * CLF_ATTENTION_KEY_TILE + k];
                 if (careful && as_int(power) == INT_MIN)
                     continue;
-                CLF_UNROLL for (int i = 0; i < CLF_ATTENTION_MICRO_VECTORS; ++i) sums[r][i] =
-                    fma((float16)(power), value[i], sums[r][i]);
+                CLF_UNROLL for (int i = 0; i < CLF_ATTENTION_MICRO_VECTORS; ++i) {
+                    sums[r][i] = fma((float16)(power), value[i], sums[r][i]);
+                }
             }
         }
         CLF_UNROLL for (int r = 0; r < CLF_ATTENTION_ROWS; ++r) {
-            CLF_UNROLL for (int i = 0; i < CLF_ATTENTION_MICRO_VECTORS; ++i) clf_attention_store(
-                sums[r][i], block->out + r * CLF_ATTENTION_OUT_PITCH + d + i * CLF_WIDE);
+            CLF_UNROLL for (int i = 0; i < CLF_ATTENTION_MICRO_VECTORS; ++i) {
+                clf_attention_store(sums[r][i],
+                                    block->out + r * CLF_ATTENTION_OUT_PITCH + d + i * CLF_WIDE);
+            }
         }
     }
 }

@@ -49,9 +49,10 @@ clf_flash_attention_merge(__global const clf_storage *value, long value_offset,
         (__global float *)(workspace + workspace_offset + CLF_ATTENTION_WORKSPACE_HEAD)};
     const long num_heads = clf_attention_num_unit_heads(&problem);
     const long unit = (long)get_global_id(0) / CLF_ATTENTION_ROWS;
-    const long lane = (long)get_global_id(0) % CLF_ATTENTION_ROWS;
+    const long lane = (long)get_global_id(0) - unit * CLF_ATTENTION_ROWS;
     const long d = (long)get_global_id(1);
     const long first = unit / num_heads;
+    const long head = unit - first * num_heads;
     if (first >= problem.num_tiles || d >= CLF_ATTENTION_VALUE_DEPTH)
         return;
     __global const clf_attention_tile *tile = tiles + first;
@@ -60,23 +61,20 @@ clf_flash_attention_merge(__global const clf_storage *value, long value_offset,
         tile->row_begin + lane >= clf_attention_num_packed_rows(&problem, sequence))
         return;
     clf_attention_row row;
-    clf_attention_find_row(&row, &problem, sequence, tile, unit % num_heads,
-                           tile->row_begin + lane);
+    clf_attention_find_row(&row, &problem, sequence, tile, head, tile->row_begin + lane);
 
     float maximum = -INFINITY, sum = 0.0f, out = 0.0f;
     long end = first;
     do {
         const float part =
-            tensors
-                .partial[(end * num_heads + unit % num_heads) * CLF_ATTENTION_PARTIAL_SIZE + lane];
+            tensors.partial[(end * num_heads + head) * CLF_ATTENTION_PARTIAL_SIZE + lane];
         maximum = maximum > part ? maximum : part;
         ++end;
     } while (end < problem.num_tiles && tiles[end].partial != 0);
     const float reference = maximum == -INFINITY ? 0.0f : maximum;
     for (long index = first; index < end; ++index) {
         __global const float *partial =
-            tensors.partial + (index * num_heads + unit % num_heads) * CLF_ATTENTION_PARTIAL_SIZE +
-            lane;
+            tensors.partial + (index * num_heads + head) * CLF_ATTENTION_PARTIAL_SIZE + lane;
         const float factor = clf_attention_exp2(partial[0] - reference, 1.0f, CLF_EXP2_LOWEST);
         sum = fma(partial[CLF_ATTENTION_ROWS], factor, sum);
         out = fma(partial[(2 + d) * CLF_ATTENTION_ROWS], factor, out);

@@ -109,7 +109,7 @@ static inline void clf_attention_stage_query(__local float *chunk, const clf_att
                                              const clf_attention_problem *problem, int depth) {
     for (int i = (int)get_local_id(0); i < CLF_ATTENTION_ROWS * CLF_ATTENTION_DEPTH_CHUNK;
          i += CLF_ATTENTION_GROUP_SIZE) {
-        const int row = i / CLF_ATTENTION_DEPTH_CHUNK, d = i % CLF_ATTENTION_DEPTH_CHUNK;
+        const int row = i / CLF_ATTENTION_DEPTH_CHUNK, d = i - row * CLF_ATTENTION_DEPTH_CHUNK;
         clf_attention_row place;
         clf_attention_find_tile_row(&place, group, problem, row);
         float value = 0.0f;
@@ -130,7 +130,8 @@ static inline bool clf_attention_stage(__local float *chunk, __global const clf_
     bool is_finite = true;
     for (int i = (int)get_local_id(0); i < CLF_ATTENTION_KEY_TILE * CLF_ATTENTION_DEPTH_CHUNK;
          i += CLF_ATTENTION_GROUP_SIZE) {
-        const int token = i / CLF_ATTENTION_DEPTH_CHUNK, d = i % CLF_ATTENTION_DEPTH_CHUNK;
+        const int token = i / CLF_ATTENTION_DEPTH_CHUNK;
+        const int d = i - token * CLF_ATTENTION_DEPTH_CHUNK;
         float value = 0.0f;
         if (token < count && depth + d < num_depths)
             value = clf_load(source + token * token_stride + (depth + d) * depth_stride);
@@ -272,14 +273,15 @@ clf_flash_attention_portable(CLF_ATTENTION_PARAMETERS) {
     const long num_heads = clf_attention_num_unit_heads(&problem);
     clf_attention_group group;
     group.unit = (long)get_group_id(0);
-    group.tile = tiles + group.unit / num_heads;
-    group.head = group.unit % num_heads;
+    const long tile = group.unit / num_heads;
+    group.tile = tiles + tile;
+    group.head = group.unit - tile * num_heads;
     group.sequence = sequences + group.tile->sequence;
     group.num_rows =
         (int)min((long)CLF_ATTENTION_ROWS,
                  clf_attention_num_packed_rows(&problem, group.sequence) - group.tile->row_begin);
-    group.x = (int)get_local_id(0) % CLF_ATTENTION_GROUP_COLUMNS;
     group.y = (int)get_local_id(0) / CLF_ATTENTION_GROUP_COLUMNS;
+    group.x = (int)get_local_id(0) - group.y * CLF_ATTENTION_GROUP_COLUMNS;
     const long key_head = clf_attention_key_head(&problem, group.head);
     __global const clf_storage *keys =
         tensors.key + group.sequence->key_offset + key_head * problem.key_strides[CLF_STRIDE_HEAD];
@@ -365,7 +367,6 @@ clf_flash_attention_portable(CLF_ATTENTION_PARAMETERS) {
                                      has_special_values != 0);
         }
     }
-
     /* The maxima of the last block have been read. */
     barrier(CLK_LOCAL_MEM_FENCE);
     for (int r = 0; r < CLF_ATTENTION_ITEM_ROWS; ++r)

@@ -21,9 +21,15 @@ oracle_verdict oracle_check_attention(oracle_attention *problem,
                                       const oracle_attention_outputs *outputs, int64_t first,
                                       int64_t step, int64_t count);
 
-/* Whether two results that rounded at different places may both be right: outputs of one dtype,
- * each within the bounds of rounding to it; `largest` is max |value| of what was averaged. */
-bool oracle_attention_outputs_agree(clf_dtype dtype, double a, double b, double largest);
+/* What the numbers of a problem reach: |value|, and |logit| where it counts. */
+typedef struct oracle_attention_reach {
+    double value;
+    double logit;
+} oracle_attention_reach;
+
+/* Whether two outputs that rounded at different places may both be right. */
+bool oracle_attention_outputs_agree(clf_dtype dtype, double a, double b,
+                                    oracle_attention_reach reach);
 
 /* The same for the statistics of one row, compared by what they are for: max, and max + ln(sum). */
 bool oracle_attention_statistics_agree(double max_a, double sum_a, double max_b, double sum_b);

@@ -139,8 +139,8 @@ static void measure_elements(oracle_attention *problem) {
         problem->longest_query = problem->longest_query > element->query_length
                                      ? problem->longest_query
                                      : element->query_length;
-        problem->longest_key = problem->longest_key > element->key_length ? problem->longest_key
-                                                                          : element->key_length;
+        problem->longest_key =
+            problem->longest_key > element->key_length ? problem->longest_key : element->key_length;
     }
 }
 
@@ -149,8 +149,8 @@ static void find_slice(oracle_attention *problem) {
     for (int64_t b = 0; b < problem->num_batch; b++) {
         const bool has_rows = problem->elements[b].query_length > 0;
         const bool is_first = problem->sliced_element < 0;
-        if (has_rows && (problem->args.sparse_mode == 7 ||
-                         (problem->args.sparse_mode == 8 && is_first))) {
+        if (has_rows &&
+            (problem->args.sparse_mode == 7 || (problem->args.sparse_mode == 8 && is_first))) {
             problem->sliced_element = b;
         }
     }
@@ -169,8 +169,7 @@ static bool is_given(const clf_tensor *tensor) {
 
 static oracle_sparse sparse_of(const oracle_attention *problem, int64_t element) {
     const clf_flash_attention_args *args = &problem->args;
-    const bool has_list =
-        args->prefix != NULL && args->num_prefix == (size_t)problem->num_batch;
+    const bool has_list = args->prefix != NULL && args->num_prefix == (size_t)problem->num_batch;
     return (oracle_sparse){.mode = args->sparse_mode,
                            .pre_tokens = args->pre_tokens,
                            .next_tokens = args->next_tokens,
@@ -202,9 +201,9 @@ static bool masks_pair(const oracle_attention *problem, const oracle_attention_p
         where += (mask->shape[0] > 1 ? place->element * s[0] : 0) +
                  (mask->shape[1] > 1 ? place->head * s[1] : 0) + place->row * s[2] + key * s[3];
     } else {
-        const bool is_total = problem->layout == ORACLE_TND &&
-                              (mask->shape[0] != problem->longest_query ||
-                               mask->shape[1] != problem->longest_key);
+        const bool is_total =
+            problem->layout == ORACLE_TND &&
+            (mask->shape[0] != problem->longest_query || mask->shape[1] != problem->longest_key);
         where += ((is_total ? element->query_begin : 0) + place->row) * s[0] +
                  ((is_total ? element->key_begin : 0) + key) * s[1];
     }
@@ -241,10 +240,10 @@ static double slope_bias(const oracle_attention *problem, const oracle_attention
     const int64_t shift = shifts ? args->kv_start_idx - args->q_start_idx : 0;
     const int64_t difference = key - place->row + shift;
     const double distance = (double)(difference < 0 ? -difference : difference);
-    const int64_t where = (int64_t)pse->offset +
-                          (pse->rank == 1 ? place->head * pse->strides[0]
-                                          : place->element * pse->strides[0] +
-                                                place->head * pse->strides[1]);
+    const int64_t where =
+        (int64_t)pse->offset +
+        (pse->rank == 1 ? place->head * pse->strides[0]
+                        : place->element * pse->strides[0] + place->head * pse->strides[1]);
     const double slope = load(problem->inputs.pse, pse, where);
     return -slope * (args->pse_type == 3 ? sqrt(distance) : distance);
 }
@@ -273,15 +272,14 @@ static double tensor_bias(const oracle_attention *problem, const oracle_attentio
     const int64_t *s = pse->strides;
     int64_t row = pse->shape[2] == 1 ? 0 : place->row;
     const bool is_compressed =
-        problem->layout == ORACLE_TND || (pse->shape[2] == COMPRESSED_ROWS &&
-                                          problem->elements[0].query_length > COMPRESSED_ROWS);
+        problem->layout == ORACLE_TND ||
+        (pse->shape[2] == COMPRESSED_ROWS && problem->elements[0].query_length > COMPRESSED_ROWS);
     if (is_compressed) {
         compressed_place(problem, place, &row, &key);
     }
     const int64_t batch = pse->shape[0] == 1 ? 0 : place->element;
     return load(problem->inputs.pse, pse,
-                (int64_t)pse->offset + batch * s[0] + place->head * s[1] + row * s[2] +
-                    key * s[3]);
+                (int64_t)pse->offset + batch * s[0] + place->head * s[1] + row * s[2] + key * s[3]);
 }
 
 bool oracle_attention_has_bias(const oracle_attention *problem) {
@@ -343,8 +341,7 @@ int64_t oracle_attention_num_rows(const oracle_attention *problem) {
     return rows;
 }
 
-oracle_attention_place oracle_attention_row_place(const oracle_attention *problem,
-                                                  int64_t number) {
+oracle_attention_place oracle_attention_row_place(const oracle_attention *problem, int64_t number) {
     int64_t element = 0;
     while (number >= problem->num_heads * problem->elements[element].query_length) {
         number -= problem->num_heads * problem->elements[element].query_length;
@@ -366,16 +363,16 @@ void oracle_attention_load_head(oracle_attention *problem, const oracle_attentio
     problem->at_key_head = head;
     for (int64_t j = 0; j < element->key_length; j++) {
         for (int64_t d = 0; d < problem->depth; d++) {
-            problem->keys[j * problem->depth + d] = (float)load(
-                problem->inputs.key, problem->args.key,
-                place_of(problem, problem->args.key, place->element, element->key_begin, j, head,
-                         problem->depth, d));
+            problem->keys[j * problem->depth + d] =
+                (float)load(problem->inputs.key, problem->args.key,
+                            place_of(problem, problem->args.key, place->element, element->key_begin,
+                                     j, head, problem->depth, d));
         }
         for (int64_t d = 0; d < problem->value_depth; d++) {
-            problem->values[j * problem->value_depth + d] = (float)load(
-                problem->inputs.value, problem->args.value,
-                place_of(problem, problem->args.value, place->element, element->key_begin, j, head,
-                         problem->value_depth, d));
+            problem->values[j * problem->value_depth + d] =
+                (float)load(problem->inputs.value, problem->args.value,
+                            place_of(problem, problem->args.value, place->element,
+                                     element->key_begin, j, head, problem->value_depth, d));
         }
     }
 }

@@ -67,9 +67,8 @@ double oracle_attention_keep(const oracle_attention *problem, const oracle_atten
             (const unsigned char *)problem->inputs.drop_mask + args->drop_mask->offset;
         keeps = (bytes[bit / 8] >> (bit % 8) & 1) != 0;
     } else {
-        const oracle_dropout dropout = {args->seed, args->offset,
-                                        (double)(1.0F - (float)args->keep_prob),
-                                        args->query->dtype};
+        const oracle_dropout dropout = {
+            args->seed, args->offset, (double)(1.0F - (float)args->keep_prob), args->query->dtype};
         keeps = oracle_dropout_keeps(&dropout, bit);
     }
     return keeps ? 1.0 / (double)(float)args->keep_prob : 0.0;

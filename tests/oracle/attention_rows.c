@@ -146,8 +146,7 @@ static void find_out_units(const oracle_attention *problem, int64_t key_length,
             weight > 0.0 ? 0.5 * oracle_ulp(problem->args.query->dtype, weight) : 0.0;
         for (int64_t d = 0; d < depth; d++) {
             const double value = (double)values[d];
-            const double moved =
-                exponentials[j] * units[j] * (keeps[j] * value - result->out[d]);
+            const double moved = exponentials[j] * units[j] * (keeps[j] * value - result->out[d]);
             squares[d] += moved * moved + rounding * value * rounding * value;
             walk[d] += weight * value * weight * value;
         }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attention_goldens.h"
 #include "attention_philox.h"
 #include "attention_tensors.h"
 #include "cmocka_all.h"
@@ -40,8 +41,7 @@ static int64_t generated_bytes(const mask_call *call) {
 static test_tensor generate(const test_session *session, const mask_call *call) {
     const int64_t size = generated_bytes(call) + call->extra;
     clf_plan *plan = NULL;
-    test_tensor mask =
-        test_tensor_make(CLF_DTYPE_UINT8, 1, &size, TEST_CONTIGUOUS, call->misalign);
+    test_tensor mask = test_tensor_make(CLF_DTYPE_UINT8, 1, &size, TEST_CONTIGUOUS, call->misalign);
     mask.is_output = true;
     test_tensor_upload(&mask, session, CL_MEM_WRITE_ONLY);
     const clf_dropout_mask_args args = args_of(call, &mask.view);
@@ -108,26 +108,15 @@ static void test_dropout_mask_gives_the_generators_bits(void **state) {
 
 static void test_dropout_mask_gives_the_published_bytes(void **state) {
     const test_session *session = (const test_session *)*state;
-    static const struct {
-        mask_call call;
-        unsigned char bytes[16];
-    } known[] = {
-        {{CLF_DTYPE_FP16, 128, 0.1, 2, 0, 0, 0},
-         {0xff, 0xef, 0xff, 0xff, 0xff, 0xdf, 0xff, 0xbb, 0xff, 0xdb, 0xfd, 0xff, 0xff, 0xff, 0xbf,
-          0xff}},
-        {{CLF_DTYPE_BF16, 128, 0.1, 2, 0, 0, 0},
-         {0x7f, 0x7f, 0xbf, 0x9d, 0xdd, 0xfe, 0xeb, 0x7b, 0xff, 0xff, 0x67, 0xff, 0xff, 0xff, 0xff,
-          0xff}},
-        {{CLF_DTYPE_FP32, 128, 0.1, 2, 0, 0, 0},
-         {0xff, 0xfb, 0xfb, 0x7f, 0xff, 0xff, 0xff, 0x93, 0xed, 0xff, 0x79, 0xee, 0xfe, 0xfc, 0xff,
-          0xff}},
-        {{CLF_DTYPE_FP16, 128, 0.5, 42, 10, 0, 0},
-         {0x29, 0x5c, 0xe0, 0x9f, 0x23, 0xfa, 0xb9, 0x1c, 0x9b, 0x9e, 0x07, 0x4e, 0xbd, 0xa8, 0x61,
-          0xbb}},
-    };
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        test_tensor mask = generate(session, &known[i].call);
-        assert_memory_equal(mask.result + mask.view.offset, known[i].bytes, 16);
+    for (size_t i = 0; i < attention_num_dropout_goldens; i++) {
+        const attention_dropout_golden *known = &attention_dropout_goldens[i];
+        const mask_call call = {.dtype = known->dtype,
+                                .num_elements = 128,
+                                .drop_probability = known->drop_probability,
+                                .seed = known->seed,
+                                .offset = known->offset};
+        test_tensor mask = generate(session, &call);
+        assert_memory_equal(mask.result + mask.view.offset, known->bytes, 16);
         test_tensor_free(&mask);
     }
 }
@@ -162,16 +151,13 @@ static void test_dropout_mask_refuses_wrong_arguments(void **state) {
     wrong.dtype = CLF_DTYPE_UINT8;
     expect_refused(session, &wrong, 32, CLF_ERR_PARAM_INVALID, "probability_dtype");
     clf_dropout_mask_args args = args_of(&right, NULL);
-    test_expect_status(clf_dropout_mask_plan(session->device, &args, &plan),
-                       CLF_ERR_PARAM_NULLPTR);
+    test_expect_status(clf_dropout_mask_plan(session->device, &args, &plan), CLF_ERR_PARAM_NULLPTR);
     const int64_t size = 32;
     const clf_tensor mask = clf_tensor_contiguous(NULL, CLF_DTYPE_FP32, 1, &size);
     args.mask = &mask;
-    test_expect_status(clf_dropout_mask_plan(session->device, &args, &plan),
-                       CLF_ERR_PARAM_INVALID);
+    test_expect_status(clf_dropout_mask_plan(session->device, &args, &plan), CLF_ERR_PARAM_INVALID);
     args.struct_size = 3;
-    test_expect_status(clf_dropout_mask_plan(session->device, &args, &plan),
-                       CLF_ERR_PARAM_INVALID);
+    test_expect_status(clf_dropout_mask_plan(session->device, &args, &plan), CLF_ERR_PARAM_INVALID);
     test_expect_contains(clf_last_error(), "struct_size");
 }
 

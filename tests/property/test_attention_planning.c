@@ -30,9 +30,9 @@ static void test_attention_planning_each_violation_has_its_code_and_sentence(voi
         const bool is_right = status == line->status && plan == NULL &&
                               strstr(clf_last_error(), line->message) != NULL;
         if (!is_right) {
-            print_error("%s%s\n  is %s \"%s\", expected %s with \"%s\"\n", line->base,
-                        line->change, clf_status_name(status), clf_last_error(),
-                        clf_status_name(line->status), line->message);
+            print_error("%s%s\n  is %s \"%s\", expected %s with \"%s\"\n", line->base, line->change,
+                        clf_status_name(status), clf_last_error(), clf_status_name(line->status),
+                        line->message);
         }
         wrong += !is_right;
         clf_plan_destroy(plan);
@@ -110,11 +110,12 @@ static void test_attention_planning_unbound_plans_run_after_binding(void **state
     const struct {
         clf_slot slot;
         test_tensor *tensor;
-    } slots[] = {{CLF_SLOT_QUERY, &tensors.query},         {CLF_SLOT_KEY, &tensors.key},
-                 {CLF_SLOT_VALUE, &tensors.value},         {CLF_SLOT_PSE, &tensors.pse},
-                 {CLF_SLOT_DROP_MASK, &tensors.drop_mask}, {CLF_SLOT_ATTEN_MASK, &tensors.atten_mask},
-                 {CLF_SLOT_ATTENTION_OUT, &tensors.out},   {CLF_SLOT_SOFTMAX_MAX, &tensors.max},
-                 {CLF_SLOT_SOFTMAX_SUM, &tensors.sum}};
+    } slots[] = {
+        {CLF_SLOT_QUERY, &tensors.query},         {CLF_SLOT_KEY, &tensors.key},
+        {CLF_SLOT_VALUE, &tensors.value},         {CLF_SLOT_PSE, &tensors.pse},
+        {CLF_SLOT_DROP_MASK, &tensors.drop_mask}, {CLF_SLOT_ATTEN_MASK, &tensors.atten_mask},
+        {CLF_SLOT_ATTENTION_OUT, &tensors.out},   {CLF_SLOT_SOFTMAX_MAX, &tensors.max},
+        {CLF_SLOT_SOFTMAX_SUM, &tensors.sum}};
     test_succeeds(clf_flash_attention_plan(session->device, &tensors.args, &plan));
     attention_tensors_upload(&tensors, session);
     for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++) {
@@ -129,8 +130,8 @@ static void test_attention_planning_unbound_plans_run_after_binding(void **state
     oracle_attention reference;
     attention_tensors_open_oracle(&tensors, &reference);
     const oracle_attention_outputs outputs = attention_tensors_outputs(&tensors);
-    const oracle_verdict verdict = oracle_check_attention(&reference, &outputs, 0, 1,
-                                                          oracle_attention_num_rows(&reference));
+    const oracle_verdict verdict =
+        oracle_check_attention(&reference, &outputs, 0, 1, oracle_attention_num_rows(&reference));
     assert_string_equal(verdict.reason, "");
     oracle_attention_close(&reference);
     clf_plan_destroy(plan);
@@ -259,8 +260,7 @@ static void test_attention_planning_flops_count_visible_pairs(void **state) {
     static const char base[] = "layout=BNSD heads=2 query=3,2,512,64 key=3,2,512,64 "
                                "value=3,2,512,64 out=3,2,512,64 max=3,2,512,8 sum=3,2,512,8 ";
     char text[512];
-    const double pairs[] = {512.0 * 512.0, 512.0 * 513.0 / 2.0,
-                            512.0 * 16.0 - 15.0 * 16.0 / 2.0};
+    const double pairs[] = {512.0 * 512.0, 512.0 * 513.0 / 2.0, 512.0 * 16.0 - 15.0 * 16.0 / 2.0};
     static const char *const masks[] = {"", "mask=2048,2048 mode=2",
                                         "mask=2048,2048 mode=4 pre=15 next=0"};
     double flops[3];

@@ -12,10 +12,10 @@
 
 #define MAX_KINDS    72
 #define MAX_FAILURES 5
-#define BUDGET       2.5e6 /* multiplications of one case */
+#define BUDGET       1.5e6 /* multiplications of one case */
 /* Draws, not run, that show which pairs of properties can occur at all. */
-#define NUM_TRIALS   30000
-#define MAX_EXTRA    400
+#define NUM_TRIALS 30000
+#define MAX_EXTRA  400
 
 typedef struct pair_set {
     bool has[TEST_NUM_ATTENTION_FACTORS][TEST_MAX_FACTOR_VALUES][TEST_NUM_ATTENTION_FACTORS]
@@ -102,7 +102,8 @@ static void test_attention_random_cases_match_the_reference(void **state) {
     }
     const size_t wanted = num_cases();
     for (size_t i = 0; i < wanted && failures < MAX_FAILURES; i++, run++) {
-        /* All cases of a kind after each other: its kernels are built once and stay in the cache. */
+        /* All cases of a kind after each other: its kernels are built once and stay in the cache.
+         */
         const attention_kind *kind = &kinds[i * num_kinds / wanted];
         const attention_case drawn = draw_for_pairs(&random, kind, covered, possible);
         failures = run_case(session, &drawn, failures);
@@ -113,8 +114,8 @@ static void test_attention_random_cases_match_the_reference(void **state) {
          extra++, run++) {
         attention_case drawn;
         do {
-            drawn = attention_case_draw(&random, &kinds[test_random_below(&random, num_kinds)],
-                                        BUDGET);
+            drawn =
+                attention_case_draw(&random, &kinds[test_random_below(&random, num_kinds)], BUDGET);
         } while (add_pairs(covered, possible, &drawn, false) == 0);
         failures = run_case(session, &drawn, failures);
         add_pairs(covered, possible, &drawn, true);

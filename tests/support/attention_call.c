@@ -78,10 +78,10 @@ static bool set_number(attention_call *call, const char *key, size_t length, con
     const struct {
         const char *key;
         int64_t *field;
-    } fields[] = {{"heads", &args->head_num},      {"pre", &args->pre_tokens},
-                  {"next", &args->next_tokens},    {"inner", &args->inner_precise},
-                  {"mode", &args->sparse_mode},    {"pse_type", &args->pse_type},
-                  {"qstart", &args->q_start_idx},  {"kvstart", &args->kv_start_idx},
+    } fields[] = {{"heads", &args->head_num},       {"pre", &args->pre_tokens},
+                  {"next", &args->next_tokens},     {"inner", &args->inner_precise},
+                  {"mode", &args->sparse_mode},     {"pse_type", &args->pse_type},
+                  {"qstart", &args->q_start_idx},   {"kvstart", &args->kv_start_idx},
                   {"seed", (int64_t *)&args->seed}, {"offset", (int64_t *)&args->offset}};
     for (size_t i = 0; i < LENGTH(fields); i++) {
         if (strlen(fields[i].key) == length && strncmp(fields[i].key, key, length) == 0) {

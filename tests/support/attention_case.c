@@ -50,16 +50,14 @@ typedef struct writer {
 
 static void write_list(writer *out, const char *name, const int64_t *values, int64_t count) {
     for (int64_t i = 0; i < count && out->length < out->capacity; i++) {
-        out->length +=
-            (size_t)snprintf(out->text + out->length, out->capacity - out->length, "%s%" PRId64,
-                             i == 0 ? name : ",", values[i]);
+        out->length += (size_t)snprintf(out->text + out->length, out->capacity - out->length,
+                                        "%s%" PRId64, i == 0 ? name : ",", values[i]);
     }
 }
 
 void attention_case_text(const attention_case *tested, char *text, size_t capacity) {
     static const char *const layouts[] = {"BSH", "SBH", "BSND", "BNSD", "TND"};
-    static const char *const masks[] = {"none", "BNSS", "B1SS",      "11SS",
-                                        "SS",   "TT",   "compressed"};
+    static const char *const masks[] = {"none", "BNSS", "B1SS", "11SS", "SS", "TT", "compressed"};
     static const char *const biases[] = {"none", "BNSS", "1NSS",   "BN1S",     "1N1S",
                                          "BNHS", "1NHS", "slopes", "slopes[B]"};
     static const char *const dropouts[] = {"none", "bits", "generated"};
@@ -84,17 +82,16 @@ void attention_case_text(const attention_case *tested, char *text, size_t capaci
                  " inner=%" PRId64 " pse=%s type=%" PRId64 " start=%" PRId64 ",%" PRId64
                  " dropout=%s keep=%g per_token=%d strides=%s,%s,%s,%s,%s,%s misalign=%zu "
                  "scale=%g deviation=%g poison=%d variant=%s seed=%" PRIu64,
-                 tested->trailing, tested->query_slack, tested->key_slack,
-                 masks[tested->mask_form], clf_dtype_name(tested->mask_dtype),
-                 tested->mask_density, tested->masked_rows, tested->mode, tested->pre_tokens,
-                 tested->next_tokens, tested->inner_precise, biases[tested->bias_form],
-                 tested->pse_type, tested->q_start_idx, tested->kv_start_idx,
-                 dropouts[tested->dropout], tested->keep_prob, tested->statistics_per_token,
-                 strides[tested->query_strides], strides[tested->key_strides],
-                 strides[tested->value_strides], strides[tested->out_strides],
-                 strides[tested->pair_strides], strides[tested->statistic_strides],
-                 tested->misalign, tested->scale, tested->deviation, tested->poison_unused,
-                 variants[tested->variant], tested->seed);
+                 tested->trailing, tested->query_slack, tested->key_slack, masks[tested->mask_form],
+                 clf_dtype_name(tested->mask_dtype), tested->mask_density, tested->masked_rows,
+                 tested->mode, tested->pre_tokens, tested->next_tokens, tested->inner_precise,
+                 biases[tested->bias_form], tested->pse_type, tested->q_start_idx,
+                 tested->kv_start_idx, dropouts[tested->dropout], tested->keep_prob,
+                 tested->statistics_per_token, strides[tested->query_strides],
+                 strides[tested->key_strides], strides[tested->value_strides],
+                 strides[tested->out_strides], strides[tested->pair_strides],
+                 strides[tested->statistic_strides], tested->misalign, tested->scale,
+                 tested->deviation, tested->poison_unused, variants[tested->variant], tested->seed);
     }
 }
 

@@ -24,7 +24,7 @@ typedef struct attention_kind {
     bool reads_mask;
     attention_bias_class bias;
     attention_dropout dropout;
-    bool is_contiguous; /* along the head dimension */
+    bool is_contiguous;  /* along the head dimension */
     int64_t fewest_rows; /* of the longest query */
     int64_t most_rows;
     clf_variant variant;

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <clformer/tensor.h>
+
 extern const float attention_golden_query[6]; /* the third query is zeros */
 extern const float attention_golden_key[6];
 extern const float attention_golden_value[6];
@@ -30,5 +32,18 @@ typedef struct attention_golden {
 
 extern const attention_golden attention_goldens[];
 extern const size_t attention_num_goldens;
+
+/* Published dropout masks of 128 elements. */
+typedef struct attention_dropout_golden {
+    clf_dtype dtype;
+    double drop_probability;
+    uint64_t seed;
+    uint64_t offset;
+    int kept;
+    unsigned char bytes[16];
+} attention_dropout_golden;
+
+extern const attention_dropout_golden attention_dropout_goldens[];
+extern const size_t attention_num_dropout_goldens;
 
 #endif

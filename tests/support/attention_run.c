@@ -14,10 +14,10 @@ typedef struct named_tensor {
 
 static void list_tensors(attention_tensors *tensors, named_tensor list[NUM_TENSORS]) {
     const named_tensor all[NUM_TENSORS] = {
-        {"query", &tensors->query},          {"key", &tensors->key},
-        {"value", &tensors->value},          {"pse", &tensors->pse},
-        {"drop_mask", &tensors->drop_mask},  {"atten_mask", &tensors->atten_mask},
-        {"attention_out", &tensors->out},    {"softmax_max", &tensors->max},
+        {"query", &tensors->query},         {"key", &tensors->key},
+        {"value", &tensors->value},         {"pse", &tensors->pse},
+        {"drop_mask", &tensors->drop_mask}, {"atten_mask", &tensors->atten_mask},
+        {"attention_out", &tensors->out},   {"softmax_max", &tensors->max},
         {"softmax_sum", &tensors->sum},
     };
     memcpy(list, all, sizeof all);
@@ -54,8 +54,8 @@ static void compare(attention_tensors *tensors, char *problem, size_t capacity) 
     oracle_attention reference;
     attention_tensors_open_oracle(tensors, &reference);
     const oracle_attention_outputs outputs = attention_tensors_outputs(tensors);
-    const oracle_verdict verdict = oracle_check_attention(&reference, &outputs, 0, 1,
-                                                          oracle_attention_num_rows(&reference));
+    const oracle_verdict verdict =
+        oracle_check_attention(&reference, &outputs, 0, 1, oracle_attention_num_rows(&reference));
     oracle_attention_close(&reference);
     if (!verdict.ok) {
         snprintf(problem, capacity, "%s", verdict.reason);

@@ -33,9 +33,9 @@ static void narrow(test_tensor *tensor, const int64_t *shape) {
 
 static test_tensor make_strided(clf_dtype dtype, int32_t rank, const int64_t *shape,
                                 attention_strides strides, size_t misalign) {
-    static const test_layout layouts[TEST_NUM_STRIDES] = {
-        TEST_CONTIGUOUS, TEST_CONTIGUOUS, TEST_BROADCAST_ROW,
-        TEST_GAPS,       TEST_NEGATIVE,   TEST_TRANSPOSED};
+    static const test_layout layouts[TEST_NUM_STRIDES] = {TEST_CONTIGUOUS,    TEST_CONTIGUOUS,
+                                                          TEST_BROADCAST_ROW, TEST_GAPS,
+                                                          TEST_NEGATIVE,      TEST_TRANSPOSED};
     int64_t larger[CLF_MAX_RANK] = {0};
     if (strides != TEST_STRIDES_PADDED) {
         return test_tensor_make(dtype, rank, shape, layouts[strides], misalign);
@@ -99,35 +99,34 @@ static int32_t token_shape(const attention_case *tested, int64_t tokens, int64_t
 static void make_tokens(attention_tensors *tensors, const attention_case *tested,
                         test_random *random) {
     const bool is_varlen = tested->layout == TEST_TND;
-    const int64_t query_tokens = is_varlen ? total(tested->query_lengths, tested->batch) +
-                                                 tested->query_slack
-                                           : tested->query_lengths[0];
-    const int64_t key_tokens =
-        is_varlen ? total(tested->key_lengths, tested->batch) + tested->key_slack
-                  : tested->key_lengths[0];
+    const int64_t query_tokens =
+        is_varlen ? total(tested->query_lengths, tested->batch) + tested->query_slack
+                  : tested->query_lengths[0];
+    const int64_t key_tokens = is_varlen
+                                   ? total(tested->key_lengths, tested->batch) + tested->key_slack
+                                   : tested->key_lengths[0];
     int64_t shape[4];
     int32_t rank = token_shape(tested, query_tokens, tested->heads, tested->depth, shape);
     tensors->query =
         make_strided(tested->dtype, rank, shape, tested->query_strides, tested->misalign);
     fill_from_pool(&tensors->query, random, tested->deviation);
     token_shape(tested, key_tokens, tested->key_heads, tested->depth, shape);
-    tensors->key = make_strided(tested->dtype, rank, shape, tested->key_strides,
-                                (tested->misalign * 3) % 8);
+    tensors->key =
+        make_strided(tested->dtype, rank, shape, tested->key_strides, (tested->misalign * 3) % 8);
     fill_from_pool(&tensors->key, random, tested->deviation);
     token_shape(tested, key_tokens, tested->key_heads, tested->value_depth, shape);
-    tensors->value = make_strided(tested->dtype, rank, shape, tested->value_strides,
-                                  (tested->misalign * 5) % 8);
+    tensors->value =
+        make_strided(tested->dtype, rank, shape, tested->value_strides, (tested->misalign * 5) % 8);
     fill_from_pool(&tensors->value, random, 1.0);
     rank = token_shape(tested, query_tokens, tested->heads, tested->value_depth, shape);
-    tensors->out = make_strided(tested->dtype, rank, shape, tested->out_strides,
-                                (tested->misalign + 3) % 8);
+    tensors->out =
+        make_strided(tested->dtype, rank, shape, tested->out_strides, (tested->misalign + 3) % 8);
     const int64_t dense[] = {tested->batch, tested->heads, query_tokens, COPIES};
     const int64_t varlen[] = {query_tokens, tested->heads, COPIES};
     test_tensor *statistics[] = {&tensors->max, &tensors->sum};
     for (int i = 0; i < 2; i++) {
-        *statistics[i] =
-            make_strided(CLF_DTYPE_FP32, is_varlen ? 3 : 4, is_varlen ? varlen : dense,
-                         tested->statistic_strides, tested->misalign + (size_t)i);
+        *statistics[i] = make_strided(CLF_DTYPE_FP32, is_varlen ? 3 : 4, is_varlen ? varlen : dense,
+                                      tested->statistic_strides, tested->misalign + (size_t)i);
         statistics[i]->is_output = true;
     }
     tensors->out.is_output = true;
@@ -205,10 +204,9 @@ static void make_bias(attention_tensors *tensors, const attention_case *tested,
     const bool one_batch = tested->bias_form == TEST_BIAS_1NSS ||
                            tested->bias_form == TEST_BIAS_1N1S ||
                            tested->bias_form == TEST_BIAS_LAST_ROWS_1;
-    const bool one_row =
-        tested->bias_form == TEST_BIAS_BN1S || tested->bias_form == TEST_BIAS_1N1S;
-    const bool last_rows = tested->bias_form == TEST_BIAS_LAST_ROWS_B ||
-                           tested->bias_form == TEST_BIAS_LAST_ROWS_1;
+    const bool one_row = tested->bias_form == TEST_BIAS_BN1S || tested->bias_form == TEST_BIAS_1N1S;
+    const bool last_rows =
+        tested->bias_form == TEST_BIAS_LAST_ROWS_B || tested->bias_form == TEST_BIAS_LAST_ROWS_1;
     const int64_t batch = one_batch ? 1 : tested->batch;
     const int64_t rows = last_rows ? LAST_ROWS
                          : one_row ? 1
@@ -251,14 +249,13 @@ static void make_drop_mask(attention_tensors *tensors, const attention_case *tes
     if (tested->dropout != TEST_DROPOUT_BITS || bytes == 0) {
         return;
     }
-    tensors->drop_mask = test_tensor_make(CLF_DTYPE_UINT8, 1, &bytes, TEST_CONTIGUOUS,
-                                          tested->misalign);
+    tensors->drop_mask =
+        test_tensor_make(CLF_DTYPE_UINT8, 1, &bytes, TEST_CONTIGUOUS, tested->misalign);
     for (int64_t i = 0; i < bytes; i++) {
         unsigned byte = 0;
         for (int bit = 0; bit < 8; bit++) {
-            byte |= (unsigned)test_random_chance(random, tested->keep_prob < 1.0
-                                                             ? tested->keep_prob
-                                                             : 0.7)
+            byte |= (unsigned)test_random_chance(random,
+                                                 tested->keep_prob < 1.0 ? tested->keep_prob : 0.7)
                     << bit;
         }
         *(unsigned char *)test_tensor_bits(&tensors->drop_mask, i) = (unsigned char)byte;
@@ -341,9 +338,9 @@ void attention_tensors_make(attention_tensors *tensors, const attention_case *te
 }
 
 void attention_tensors_free(attention_tensors *tensors) {
-    test_tensor *const all[] = {&tensors->query,     &tensors->key,        &tensors->value,
-                                &tensors->pse,       &tensors->drop_mask,  &tensors->atten_mask,
-                                &tensors->out,       &tensors->max,        &tensors->sum};
+    test_tensor *const all[] = {&tensors->query, &tensors->key,       &tensors->value,
+                                &tensors->pse,   &tensors->drop_mask, &tensors->atten_mask,
+                                &tensors->out,   &tensors->max,       &tensors->sum};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         test_tensor_free(all[i]);
     }
@@ -421,10 +418,10 @@ static void poison_keys(attention_tensors *tensors, const oracle_attention *prob
                     continue;
                 }
                 for (int64_t d = 0; d < problem->depth; d++) {
-                    test_tensor_set(&tensors->key,
-                                    element_number(problem, &tensors->key.view, b, j, n,
-                                                   problem->depth, d),
-                                    (double)NAN);
+                    test_tensor_set(
+                        &tensors->key,
+                        element_number(problem, &tensors->key.view, b, j, n, problem->depth, d),
+                        (double)NAN);
                 }
                 for (int64_t d = 0; d < problem->value_depth; d++) {
                     test_tensor_set(&tensors->value,
@@ -468,8 +465,7 @@ static bool is_repeated(const test_tensor *tensor) {
 void attention_tensors_poison(attention_tensors *tensors) {
     oracle_attention problem;
     attention_tensors_open_oracle(tensors, &problem);
-    if (!is_repeated(&tensors->key) && !is_repeated(&tensors->value) &&
-        problem.num_key_heads > 0) {
+    if (!is_repeated(&tensors->key) && !is_repeated(&tensors->value) && problem.num_key_heads > 0) {
         poison_keys(tensors, &problem);
     }
     const clf_tensor *pse = &tensors->pse.view;

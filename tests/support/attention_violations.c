@@ -56,8 +56,10 @@ const attention_violation attention_violations[] = {
     {dense, "value=bf16:2,2,6,16", INVALID, "value has dtype bf16"},
     {dense, "out=fp16:2,4,6,16", INVALID, "attention_out has dtype fp16"},
     {dense, "query=bf16:2,4,6,16", INVALID, "dtype"},
-    {dense, "query=fp16:2,4,6,16 key=fp16:2,2,6,16 value=fp16:2,2,6,16 out=fp16:2,4,6,16", OK, NULL},
-    {dense, "query=bf16:2,4,6,16 key=bf16:2,2,6,16 value=bf16:2,2,6,16 out=bf16:2,4,6,16", OK, NULL},
+    {dense, "query=fp16:2,4,6,16 key=fp16:2,2,6,16 value=fp16:2,2,6,16 out=fp16:2,4,6,16", OK,
+     NULL},
+    {dense, "query=bf16:2,4,6,16 key=bf16:2,2,6,16 value=bf16:2,2,6,16 out=bf16:2,4,6,16", OK,
+     NULL},
 
     /* 5: dtype of pse */
     {dense, "pse=fp16:2,4,6,6", INVALID, "pse has dtype fp16"},
@@ -195,9 +197,11 @@ const attention_violation attention_violations[] = {
     {square, "pse=4 pse_type=2 mode=8 next=0 " COMPRESSED, OK, NULL},
     {square, "pse=4 pse_type=2 mode=8 next=0 qstart=1 " COMPRESSED, TILING, "start_idx"},
     {varlen, "pse=4 pse_type=2 mode=8 next=0 qstart=1 " COMPRESSED, TILING, "lengths 6 and 7"},
-    {square, "key=10,2,16 value=10,2,16 kvlen=5,10 pse=4 pse_type=2 mode=8 next=0 qstart=2 " COMPRESSED,
-     OK, NULL},
-    {square, "key=10,2,16 value=10,2,16 kvlen=5,10 pse=4 pse_type=3 mode=8 next=0 qstart=1 " COMPRESSED,
+    {square,
+     "key=10,2,16 value=10,2,16 kvlen=5,10 pse=4 pse_type=2 mode=8 next=0 qstart=2 " COMPRESSED, OK,
+     NULL},
+    {square,
+     "key=10,2,16 value=10,2,16 kvlen=5,10 pse=4 pse_type=3 mode=8 next=0 qstart=1 " COMPRESSED,
      TILING, "start_idx"},
     {varlen, "pse=4 pse_type=2", TILING, "lengths 4 and 5"},
 

@@ -73,12 +73,10 @@ static void random_window(window_case *made, test_random *random, bool is_varlen
     made->args = defaults;
     made->args.sparse_mode = test_random_between(random, 0, is_varlen ? 8 : 6);
     made->args.sparse_mode += is_varlen && made->args.sparse_mode == 5;
-    made->args.pre_tokens = test_random_chance(random, 0.3)
-                                ? CLF_ALL_TOKENS
-                                : test_random_between(random, -8, 9);
-    made->args.next_tokens = test_random_chance(random, 0.2)
-                                 ? CLF_ALL_TOKENS
-                                 : test_random_between(random, -8, 9);
+    made->args.pre_tokens =
+        test_random_chance(random, 0.3) ? CLF_ALL_TOKENS : test_random_between(random, -8, 9);
+    made->args.next_tokens =
+        test_random_chance(random, 0.2) ? CLF_ALL_TOKENS : test_random_between(random, -8, 9);
     made->args.prefix = made->prefix;
     made->geometry.is_varlen = is_varlen;
     made->geometry.batch = test_random_between(random, 1, MAX_BATCH);
@@ -89,11 +87,10 @@ static void random_window(window_case *made, test_random *random, bool is_varlen
         clf_i_attention_span *span = &made->spans[b];
         span->query_length = repeats ? made->spans[0].query_length
                                      : test_random_between(random, is_varlen ? 0 : 1, 7);
-        span->key_length =
-            repeats ? made->spans[0].key_length
-            : span->query_length == 0 || !test_random_chance(random, 0.3)
-                ? test_random_between(random, span->query_length > 0, 9)
-                : span->query_length;
+        span->key_length = repeats ? made->spans[0].key_length
+                           : span->query_length == 0 || !test_random_chance(random, 0.3)
+                               ? test_random_between(random, span->query_length > 0, 9)
+                               : span->query_length;
         made->prefix[b] = test_random_between(random, -1, span->key_length + 1);
     }
     made->geometry.query_length = made->spans[0].query_length;
@@ -108,8 +105,8 @@ static bool is_slice(const window_case *made, int64_t b) {
         later |= other > b && made->spans[other].query_length > 0;
         earlier |= other < b && made->spans[other].query_length > 0;
     }
-    return made->spans[b].query_length > 0 && ((made->args.sparse_mode == 7 && !later) ||
-                                               (made->args.sparse_mode == 8 && !earlier));
+    return made->spans[b].query_length > 0 &&
+           ((made->args.sparse_mode == 7 && !later) || (made->args.sparse_mode == 8 && !earlier));
 }
 
 static oracle_sparse sparse_of(const window_case *made, int64_t b) {
@@ -122,16 +119,15 @@ static oracle_sparse sparse_of(const window_case *made, int64_t b) {
 }
 
 static void window_text(const window_case *made, char *text, size_t capacity) {
-    size_t length = (size_t)snprintf(text, capacity, "%s mode %lld pre %lld next %lld",
-                                     made->geometry.is_varlen ? "TND" : "dense",
-                                     (long long)made->args.sparse_mode,
-                                     (long long)made->args.pre_tokens,
-                                     (long long)made->args.next_tokens);
+    size_t length = (size_t)snprintf(
+        text, capacity, "%s mode %lld pre %lld next %lld",
+        made->geometry.is_varlen ? "TND" : "dense", (long long)made->args.sparse_mode,
+        (long long)made->args.pre_tokens, (long long)made->args.next_tokens);
     for (int64_t b = 0; b < made->geometry.batch; b++) {
-        length += (size_t)snprintf(text + length, capacity - length, " [%lld x %lld prefix %lld]",
-                                   (long long)made->spans[b].query_length,
-                                   (long long)made->spans[b].key_length,
-                                   (long long)made->prefix[b]);
+        length +=
+            (size_t)snprintf(text + length, capacity - length, " [%lld x %lld prefix %lld]",
+                             (long long)made->spans[b].query_length,
+                             (long long)made->spans[b].key_length, (long long)made->prefix[b]);
     }
 }
 
@@ -146,9 +142,9 @@ static void test_attention_checks_random_windows_follow_the_rules(void **state) 
         bool expected = true;
         for (int64_t b = 0; b < made.geometry.batch; b++) {
             const oracle_sparse sparse = sparse_of(&made, b);
-            expected &= oracle_mode_is_accepted(&sparse, made.geometry.is_varlen,
-                                                made.spans[b].query_length,
-                                                made.spans[b].key_length);
+            expected &=
+                oracle_mode_is_accepted(&sparse, made.geometry.is_varlen,
+                                        made.spans[b].query_length, made.spans[b].key_length);
         }
         accepted += expected;
         const clf_status status = clf_i_attention_check_window(&made.args, &made.geometry);
@@ -179,9 +175,9 @@ static void test_attention_checks_automatic_zero_rows_follow_the_table(void **st
         bool is_accepted = true;
         for (int64_t b = 0; b < made.geometry.batch; b++) {
             oracle_sparse sparse = sparse_of(&made, b);
-            is_accepted &= oracle_mode_is_accepted(&sparse, made.geometry.is_varlen,
-                                                   made.spans[b].query_length,
-                                                   made.spans[b].key_length);
+            is_accepted &=
+                oracle_mode_is_accepted(&sparse, made.geometry.is_varlen,
+                                        made.spans[b].query_length, made.spans[b].key_length);
             sparse.has_mask = has_mask;
             expected |= (!made.geometry.is_varlen || made.args.sparse_mode == 6) &&
                         oracle_mode_has_empty_rows(&sparse, made.spans[b].query_length,

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "attention_bounds.h"
-#include "attention_philox.h"
 #include "attention_goldens.h"
 #include "attention_internal.h"
 #include "cmocka_all.h"
@@ -42,7 +41,8 @@ static void check_golden(const attention_golden *expected) {
     const clf_tensor mask = view(CLF_DTYPE_BOOL, 2, 2, 3, 0, 0);
     const clf_tensor bits = view(CLF_DTYPE_UINT8, 1, 1, 0, 0, 0);
     const clf_tensor statistic = view(CLF_DTYPE_FP32, 4, 1, 1, 2, 8);
-    oracle_attention_inputs inputs = {attention_golden_query, attention_golden_key, attention_golden_value, NULL, NULL, NULL};
+    oracle_attention_inputs inputs = {
+        attention_golden_query, attention_golden_key, attention_golden_value, NULL, NULL, NULL};
     clf_flash_attention_args args = CLF_FLASH_ATTENTION_ARGS;
     args.query = args.attention_out = &query;
     args.key = args.value = &key;
@@ -95,89 +95,6 @@ static void test_attention_oracle_gives_the_worked_goldens(void **state) {
     (void)state;
     for (size_t i = 0; i < attention_num_goldens; i++) {
         check_golden(&attention_goldens[i]);
-    }
-}
-
-/* ---- Dropout
- * -------------------------------------------------------------------------------------- */
-
-static void test_attention_oracle_philox_gives_known_answers(void **state) {
-    (void)state;
-    static const struct {
-        uint32_t counter[4];
-        uint32_t key[2];
-        int rounds;
-        uint32_t words[4];
-    } known[] = {
-        {{0, 0, 0, 0}, {2, 0}, 10, {0x6cea1ec5, 0x7f4dbfff, 0xf99450e5, 0x664593ce}},
-        {{1, 0, 0, 0}, {2, 0}, 10, {0x12e48da7, 0x3b20d6d5, 0xf6b9713a, 0x7ec43907}},
-        {{0, 0, 10, 0}, {42, 0}, 10, {0x3dd83719, 0xb932ccb8, 0xeedaadcc, 0x4907bafe}},
-        {{1, 0, 10, 0}, {42, 0}, 10, {0x8bd4cc9b, 0xf9f3df45, 0xd982ac32, 0x9cd8d588}},
-        {{0, 0, 0, 0}, {0, 0}, 7, {0x5f6fb709, 0x0d893f64, 0x4f121f81, 0x4f730a48}},
-        /* Random123's own. */
-        {{0, 0, 0, 0}, {0, 0}, 10, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
-        {{~0U, ~0U, ~0U, ~0U}, {~0U, ~0U}, 10, {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
-        {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
-         {0xa4093822, 0x299f31d0},
-         10,
-         {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
-    };
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        uint32_t words[4];
-        oracle_philox(known[i].counter, known[i].key, known[i].rounds, words);
-        for (int word = 0; word < 4; word++) {
-            assert_int_equal(words[word], known[i].words[word]);
-        }
-    }
-}
-
-static void test_attention_oracle_dropout_gives_known_bytes(void **state) {
-    (void)state;
-    static const struct {
-        oracle_dropout dropout;
-        int kept;
-        unsigned char bytes[16];
-    } known[] = {
-        {{2, 0, 0.1, CLF_DTYPE_FP16}, 120,
-         {0xff, 0xef, 0xff, 0xff, 0xff, 0xdf, 0xff, 0xbb, 0xff, 0xdb, 0xfd, 0xff, 0xff, 0xff, 0xbf,
-          0xff}},
-        {{2, 0, 0.1, CLF_DTYPE_BF16}, 112,
-         {0x7f, 0x7f, 0xbf, 0x9d, 0xdd, 0xfe, 0xeb, 0x7b, 0xff, 0xff, 0x67, 0xff, 0xff, 0xff, 0xff,
-          0xff}},
-        {{2, 0, 0.1, CLF_DTYPE_FP32}, 111,
-         {0xff, 0xfb, 0xfb, 0x7f, 0xff, 0xff, 0xff, 0x93, 0xed, 0xff, 0x79, 0xee, 0xfe, 0xfc, 0xff,
-          0xff}},
-        {{42, 10, 0.5, CLF_DTYPE_FP16}, 68,
-         {0x29, 0x5c, 0xe0, 0x9f, 0x23, 0xfa, 0xb9, 0x1c, 0x9b, 0x9e, 0x07, 0x4e, 0xbd, 0xa8, 0x61,
-          0xbb}},
-    };
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        int kept = 0;
-        for (uint64_t e = 0; e < 128; e++) {
-            const bool keeps = oracle_dropout_keeps(&known[i].dropout, e);
-            kept += keeps;
-            assert_int_equal(keeps, known[i].bytes[e / 8] >> (e % 8) & 1);
-        }
-        assert_int_equal(kept, known[i].kept);
-    }
-}
-
-static void test_attention_oracle_dropout_keeps_the_effective_fraction(void **state) {
-    (void)state;
-    static const struct {
-        clf_dtype dtype;
-        double fraction; /* at keep 0.9, as the document states it */
-    } known[] = {{CLF_DTYPE_FP16, .89941}, {CLF_DTYPE_BF16, .89844}, {CLF_DTYPE_FP32, .90000}};
-    for (size_t i = 0; i < 3; i++) {
-        const oracle_dropout dropout = {test_seed(), 7, 0.1, known[i].dtype};
-        const double fraction = oracle_dropout_kept_fraction(&dropout);
-        assert_true(fabs(fraction - known[i].fraction) < 1e-5);
-        uint64_t kept = 0;
-        for (uint64_t e = 0; e < 200000; e++) {
-            kept += oracle_dropout_keeps(&dropout, e);
-        }
-        assert_true(oracle_kept_count_is_fair(kept, 200000, fraction));
-        assert_false(oracle_kept_count_is_fair(kept, 200000, 0.91));
     }
 }
 
@@ -307,11 +224,11 @@ static void test_attention_oracle_check_rejects_wrong_results(void **state) {
         float added;
         bool ok;
     } changes[] = {
-        {&out[0], 1.0F, 0.0F, true},        {&out[5], 1.0F, 2e-5F, false},
-        {&out[17], -1.0F, 0.0F, false},     {&out[OUT - 1], 1.0F, NAN, false},
-        {&out[9], 1.0F, INFINITY, false},   {&max[3], 1.0F, 1e-6F, false},
-        {&max[8], 1.0F, 1.0F, false},       {&sum[2 * ROWS * 8 - 1], 1.5F, 0.0F, false},
-        {&sum[16], 1.0001F, 0.0F, false},   {&sum[24], 1.0F, NAN, false},
+        {&out[0], 1.0F, 0.0F, true},      {&out[5], 1.0F, 2e-5F, false},
+        {&out[17], -1.0F, 0.0F, false},   {&out[OUT - 1], 1.0F, NAN, false},
+        {&out[9], 1.0F, INFINITY, false}, {&max[3], 1.0F, 1e-6F, false},
+        {&max[8], 1.0F, 1.0F, false},     {&sum[2 * ROWS * 8 - 1], 1.5F, 0.0F, false},
+        {&sum[16], 1.0001F, 0.0F, false}, {&sum[24], 1.0F, NAN, false},
         {&out[5], 1.0F, 1e-7F, true},
     };
     for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
@@ -364,7 +281,8 @@ static void test_attention_oracle_plain_computation_is_near_the_reference(void *
         const oracle_attention_place place = {0, 0, i};
         oracle_attention_compute_row(&problem, &place, &reference);
         oracle_attention_compute_row_plain(&problem, &place, &plain);
-        assert_true(fabs(reference.max - plain.max) < 1e-5 && plain.max == (double)(float)plain.max);
+        assert_true(fabs(reference.max - plain.max) < 1e-5 &&
+                    plain.max == (double)(float)plain.max);
         assert_true(fabs(reference.sum / plain.sum - 1.0) < 1e-5);
         for (int d = 0; d < 16; d++) {
             assert_true(fabs(reference_out[d] - plain_out[d]) < 1e-5);
@@ -607,9 +525,6 @@ static void test_attention_oracle_varlen_places_follow_the_document(void **state
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_attention_oracle_gives_the_worked_goldens),
-        cmocka_unit_test(test_attention_oracle_philox_gives_known_answers),
-        cmocka_unit_test(test_attention_oracle_dropout_gives_known_bytes),
-        cmocka_unit_test(test_attention_oracle_dropout_keeps_the_effective_fraction),
         cmocka_unit_test(test_attention_oracle_equal_keys_give_the_mean_value),
         cmocka_unit_test(test_attention_oracle_one_key_gives_its_value),
         cmocka_unit_test(test_attention_oracle_check_rejects_wrong_results),
