@@ -69,33 +69,34 @@ typedef struct clf_softmax_lanes {
     int count;
 } clf_softmax_lanes;
 
-static inline clf_softmax_lanes clf_row_lanes(const clf_softmax_row *row, long column, int count,
-                                              bool contiguous)
+/* `count` = 16 and `contiguous` are literals where speed matters. */
+static inline void clf_row_load(const clf_softmax_row *row, long column, int count, bool contiguous,
+                                clf_softmax_lanes *lanes)
 {
-    clf_softmax_lanes lanes;
     const bool whole = contiguous && (count == CLF_WIDE || column + CLF_WIDE <= row->width);
-    lanes.x = whole ? clf_wide_load(row->x + column)
+    lanes->x = whole ? clf_wide_load(row->x + column)
                     : clf_wide_gather(row->x + column * row->x_stride, row->x_stride, count);
-    lanes.mask = clf_softmax_mask_load(&row->mask, column, count, whole);
-    lanes.count = count;
-    return lanes;
+    lanes->mask = clf_softmax_mask_load(&row->mask, column, count, whole);
+    lanes->count = count;
 }
 
-static inline int16 clf_lanes_out(clf_softmax_lanes lanes)
+static inline int16 clf_lanes_out(const clf_softmax_lanes *lanes)
 {
-    return clf_softmax_lanes_out(lanes.mask, lanes.count);
+    return clf_softmax_lanes_out(lanes->mask, lanes->count);
 }
 
-/* Rows whose greatest scale * x is not finite: nothing to weigh, or infinities and NaN, which IEEE
- * arithmetic turns to NaN. */
+/* Rows without a finite maximum: nothing to weigh, or infinities and NaN, which IEEE arithmetic turns to
+ * NaN. */
 static void clf_row_degenerate(const clf_softmax_row *row)
 {
     int16 out = (int16)(-1);
     for (long column = 0; column < row->mask.live; column += CLF_WIDE) {
         const int count = clf_softmax_count(&row->mask, column);
-        out &= clf_lanes_out(clf_row_lanes(row, column, count, false));
+        clf_softmax_lanes lanes;
+        clf_row_load(row, column, count, false, &lanes);
+        out &= clf_lanes_out(&lanes);
     }
-    const float value = all(out) ? 1.0f / (float)row->width : NAN;
+    const float value = all(out) ? 1.0f / (float)row->width : CLF_QUIET_NAN;
     clf_wide_fill(row->y, row->y_stride, 0, row->width, value, false);
 }
 
@@ -109,9 +110,9 @@ static void clf_row_degenerate(const clf_softmax_row *row)
 typedef float16 clf_softmax_keys;
 #define CLF_SOFTMAX_KEYS_LEAST ((float16)(-INFINITY))
 
-static inline float16 clf_lanes_keys(clf_softmax_lanes lanes)
+static inline float16 clf_lanes_keys(const clf_softmax_lanes *lanes)
 {
-    const float16 keys = CLF_SOFTMAX_NEGATIVE_SCALE ? -lanes.x : lanes.x;
+    const float16 keys = CLF_SOFTMAX_NEGATIVE_SCALE ? -lanes->x : lanes->x;
     return clf_lanes_out(lanes) ? CLF_SOFTMAX_KEYS_LEAST : keys;
 }
 
@@ -125,13 +126,13 @@ typedef short16 clf_softmax_keys;
 #define CLF_SOFTMAX_KEYS_LEAST ((short16)(SHRT_MIN)) /* of a NaN: no number's key */
 #define CLF_SOFTMAX_KEY(bits, T) ((bits) ^ (((bits) >> 15) & (T)(0x7fff)))
 
-static inline short16 clf_lanes_keys(clf_softmax_lanes lanes)
+static inline short16 clf_lanes_keys(const clf_softmax_lanes *lanes)
 {
-    const short16 keys = CLF_SOFTMAX_KEY(as_short16(lanes.x), short16);
-    const short16 masked = convert_short16(lanes.mask) != (short16)(0);
-    const short16 out = lanes.count == CLF_WIDE
+    const short16 keys = CLF_SOFTMAX_KEY(as_short16(lanes->x), short16);
+    const short16 masked = convert_short16(lanes->mask) != (short16)(0);
+    const short16 out = lanes->count == CLF_WIDE
                             ? masked
-                            : (masked | convert_short16(clf_wide_beyond(lanes.count)));
+                            : (masked | convert_short16(clf_wide_beyond(lanes->count)));
     return out ? CLF_SOFTMAX_KEYS_LEAST : (CLF_SOFTMAX_NEGATIVE_SCALE ? ~keys : keys);
 }
 
@@ -149,23 +150,24 @@ static inline float clf_row_extreme(const clf_softmax_row *row)
 {
     const long whole = row->mask.live & -(long)CLF_WIDE;
     clf_softmax_keys greatest = CLF_SOFTMAX_KEYS_LEAST;
-#pragma unroll 4
+    clf_softmax_lanes lanes;
     for (long column = 0; column < whole; column += CLF_WIDE) {
-        const clf_softmax_keys keys = clf_lanes_keys(clf_row_lanes(row, column, CLF_WIDE, true));
+        clf_row_load(row, column, CLF_WIDE, true, &lanes);
+        const clf_softmax_keys keys = clf_lanes_keys(&lanes);
         greatest = keys > greatest ? keys : greatest;
     }
     if (whole < row->mask.live) {
-        const int count = (int)(row->mask.live - whole);
-        const clf_softmax_keys keys = clf_lanes_keys(clf_row_lanes(row, whole, count, true));
+        clf_row_load(row, whole, (int)(row->mask.live - whole), true, &lanes);
+        const clf_softmax_keys keys = clf_lanes_keys(&lanes);
         greatest = keys > greatest ? keys : greatest;
     }
     return clf_keys_extreme(greatest);
 }
 
-static inline float16 clf_lanes_powers(clf_softmax_lanes lanes, float extreme, float factor,
+static inline float16 clf_lanes_powers(const clf_softmax_lanes *lanes, float extreme, float factor,
                                        float lowest)
 {
-    const float16 x = clf_wide_widen(lanes.x);
+    const float16 x = clf_wide_widen(lanes->x);
     const float16 distance = CLF_SOFTMAX_NEGATIVE_SCALE ? extreme - x : x - extreme;
     const float16 powers = clf_exp2_wide(distance, factor, lowest);
     return clf_lanes_out(lanes) ? (float16)(0.0f) : powers;
@@ -178,16 +180,16 @@ static inline float clf_row_powers(const clf_softmax_row *row, float extreme, fl
     const float lowest = CLF_EXP2_LOWEST / factor;
     const long whole = row->mask.live & -(long)CLF_WIDE;
     float16 sum = (float16)(0.0f);
-#pragma unroll 4
+    clf_softmax_lanes lanes;
     for (long column = 0; column < whole; column += CLF_WIDE) {
-        const clf_softmax_lanes lanes = clf_row_lanes(row, column, CLF_WIDE, true);
-        const float16 power = clf_lanes_powers(lanes, extreme, factor, lowest);
+        clf_row_load(row, column, CLF_WIDE, true, &lanes);
+        const float16 power = clf_lanes_powers(&lanes, extreme, factor, lowest);
         powers[column / CLF_WIDE] = power;
         sum += power;
     }
     if (whole < row->mask.live) {
-        const clf_softmax_lanes lanes = clf_row_lanes(row, whole, (int)(row->mask.live - whole), true);
-        const float16 power = clf_lanes_powers(lanes, extreme, factor, lowest);
+        clf_row_load(row, whole, (int)(row->mask.live - whole), true, &lanes);
+        const float16 power = clf_lanes_powers(&lanes, extreme, factor, lowest);
         powers[whole / CLF_WIDE] = power;
         sum += power;
     }
@@ -201,11 +203,9 @@ static inline void clf_row_store(const clf_softmax_row *row, const float16 *powe
     const bool is_aligned = clf_is_aligned(row->y, sizeof(clf_wide_storage));
     const long whole = row->mask.live & -(long)CLF_WIDE;
     if (streaming && is_aligned) {
-#pragma unroll 4
         for (long column = 0; column < whole; column += CLF_WIDE)
             clf_wide_stream(clf_wide_narrow(powers[column / CLF_WIDE] * inverse), row->y + column);
     } else {
-#pragma unroll 4
         for (long column = 0; column < whole; column += CLF_WIDE)
             clf_wide_store(clf_wide_narrow(powers[column / CLF_WIDE] * inverse), row->y + column);
     }
@@ -235,10 +235,10 @@ static void clf_batch_resident(const clf_softmax_row *rows, int num_rows, float 
     for (int index = 0; index < num_rows; ++index)
         extremes[index] = clf_row_extreme(&rows[index]);
     for (int index = 0; index < num_rows; ++index)
-        sums[index] = isfinite(extremes[index] * scale)
+        sums[index] = isfinite(extremes[index])
                           ? clf_row_powers(&rows[index], extremes[index],
                                            fabs(scale) * CLF_EXP2_LOG2E, powers + index * stride)
-                          : NAN;
+                          : CLF_QUIET_NAN;
     for (int index = 0; index < num_rows; ++index) {
         if (isnan(sums[index]))
             clf_row_degenerate(&rows[index]);
@@ -249,9 +249,9 @@ static void clf_batch_resident(const clf_softmax_row *rows, int num_rows, float 
 
 /* ---- Any row: any strides, width and scale ---- */
 
-static inline float16 clf_lanes_values(clf_softmax_lanes lanes, float sign)
+static inline float16 clf_lanes_values(const clf_softmax_lanes *lanes, float sign)
 {
-    return clf_lanes_out(lanes) ? (float16)(-INFINITY) : clf_wide_widen(lanes.x) * sign;
+    return clf_lanes_out(lanes) ? (float16)(-INFINITY) : clf_wide_widen(lanes->x) * sign;
 }
 
 /* 2^((values - maximum) * magnitude * log2 e); the products may overflow to -infinity. While all values
@@ -267,52 +267,53 @@ static inline float clf_block_maximum(const clf_softmax_row *row, long begin, lo
 {
     float16 greatest = (float16)(-INFINITY);
     for (long column = begin; column < end; column += CLF_WIDE) {
-        const clf_softmax_lanes lanes =
-            clf_row_lanes(row, column, clf_softmax_count(&row->mask, column), false);
-        const float16 values = clf_lanes_values(lanes, sign);
+        clf_softmax_lanes lanes;
+        clf_row_load(row, column, clf_softmax_count(&row->mask, column), false, &lanes);
+        const float16 values = clf_lanes_values(&lanes, sign);
         greatest = values > greatest ? values : greatest;
     }
     return clf_wide_max(greatest);
 }
 
 static inline float clf_block_sum(const clf_softmax_row *row, long begin, long end, float maximum,
-                                  clf_softmax_scale scale)
+                                  const clf_softmax_scale *scale)
 {
     float16 sum = (float16)(0.0f);
     for (long column = begin; column < end; column += CLF_WIDE) {
-        const clf_softmax_lanes lanes =
-            clf_row_lanes(row, column, clf_softmax_count(&row->mask, column), false);
-        const float16 values = clf_lanes_values(lanes, scale.sign);
-        const float16 powers = clf_general_powers(values, maximum, scale.magnitude);
-        sum += clf_lanes_out(lanes) ? (float16)(0.0f) : powers;
+        clf_softmax_lanes lanes;
+        clf_row_load(row, column, clf_softmax_count(&row->mask, column), false, &lanes);
+        const float16 values = clf_lanes_values(&lanes, scale->sign);
+        const float16 powers = clf_general_powers(values, maximum, scale->magnitude);
+        sum += clf_lanes_out(&lanes) ? (float16)(0.0f) : powers;
     }
     return clf_wide_sum(sum);
 }
 
-static void clf_row_general(const clf_softmax_row *row, clf_softmax_scale scale)
+static void clf_row_general(const clf_softmax_row *row, const clf_softmax_scale *scale)
 {
     float maximum = -INFINITY;
     float sum = 0.0f;
     for (long begin = 0; begin < row->mask.live; begin += CLF_SOFTMAX_BLOCK) {
         const long end = min(row->mask.live, begin + CLF_SOFTMAX_BLOCK);
-        const float block = clf_block_maximum(row, begin, end, scale.sign);
+        const float block = clf_block_maximum(row, begin, end, scale->sign);
         if (block > maximum) {
-            const float product = (maximum - block) * scale.magnitude * CLF_EXP2_LOG2E;
+            const float product = (maximum - block) * scale->magnitude * CLF_EXP2_LOG2E;
             sum *= clf_exp2(product, 1.0f, CLF_EXP2_LOWEST);
             maximum = block;
         }
         sum += clf_block_sum(row, begin, end, maximum, scale);
     }
-    if (!isfinite(maximum * scale.magnitude) || isnan(sum)) {
+    if (!isfinite(maximum) || isnan(sum)) {
         clf_row_degenerate(row);
         return;
     }
     const float inverse = 1.0f / sum;
     for (long column = 0; column < row->mask.live; column += CLF_WIDE) {
         const int count = clf_softmax_count(&row->mask, column);
-        const clf_softmax_lanes lanes = clf_row_lanes(row, column, count, false);
-        const float16 values = clf_lanes_values(lanes, scale.sign);
-        const float16 powers = clf_general_powers(values, maximum, scale.magnitude);
+        clf_softmax_lanes lanes;
+        clf_row_load(row, column, count, false, &lanes);
+        const float16 values = clf_lanes_values(&lanes, scale->sign);
+        const float16 powers = clf_general_powers(values, maximum, scale->magnitude);
         clf_wide_scatter(clf_wide_narrow(powers * inverse),
                          row->y + column * row->y_stride, row->y_stride, count);
     }
@@ -331,7 +332,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_scaled_masked_s
     __global const uchar *mask = 0;
     const long mask_offset = 0;
 #endif
-    const clf_softmax_scale parts = clf_softmax_scale_of(scale);
+    clf_softmax_scale parts;
+    clf_softmax_scale_split(scale, &parts);
     const long stride = (space.width + CLF_WIDE - 1) / CLF_WIDE;
     const bool is_resident = parts.is_ordinary && space.column_strides[0] == 1 &&
                              space.column_strides[1] <= 1 && space.column_strides[1] >= 0 &&
@@ -339,14 +341,15 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_scaled_masked_s
     const long batch = clamp(CLF_SOFTMAX_BATCH_SIZE / CLF_WIDE / stride, 1L, (long)CLF_SOFTMAX_BATCH);
     const long first = (long)get_group_id(0) * rows_per_group;
     const long last = min(first + rows_per_group, space.num_rows);
-    clf_row_cursor cursor = clf_row_locate(&space, first);
+    clf_row_cursor cursor;
+    clf_row_locate(&space, first, &cursor);
     clf_softmax_row rows[CLF_SOFTMAX_BATCH];
     for (long begin = first; begin < last; begin += batch) {
         const int num_rows = (int)min(batch, last - begin);
         for (int index = 0; index < num_rows; ++index) {
             rows[index].x = x + x_offset + cursor.offset[0];
             rows[index].y = y + y_offset + cursor.offset[2];
-            rows[index].mask = clf_softmax_mask_at(&space, &cursor, 1, mask + mask_offset);
+            clf_softmax_mask_set(&rows[index].mask, &space, &cursor, 1, mask + mask_offset);
             rows[index].width = space.width;
             rows[index].x_stride = space.column_strides[0];
             rows[index].y_stride = space.column_strides[2];
@@ -356,7 +359,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_scaled_masked_s
             clf_batch_resident(rows, num_rows, scale, stride, streaming != 0);
         } else {
             for (int index = 0; index < num_rows; ++index)
-                clf_row_general(&rows[index], parts);
+                clf_row_general(&rows[index], &parts);
         }
     }
 }

@@ -55,29 +55,35 @@ typedef struct clf_softmax_grad_lanes {
 } clf_softmax_grad_lanes;
 
 /* `count` = 16 and `contiguous` are literals where speed matters. */
-static inline clf_softmax_grad_lanes clf_row_lanes(const clf_softmax_grad_row *row, long column,
-                                                   int count, bool contiguous)
+static inline void clf_row_load(const clf_softmax_grad_row *row, long column, int count,
+                                bool contiguous, clf_softmax_grad_lanes *lanes)
 {
-    clf_softmax_grad_lanes lanes;
     const bool whole = contiguous && (count == CLF_WIDE || column + CLF_WIDE <= row->width);
     __global const clf_storage *grad_output = row->grad_output + column * row->grad_output_stride;
     __global const clf_storage *y = row->y + column * row->y_stride;
-    lanes.grad_output = clf_wide_widen(
+    lanes->grad_output = clf_wide_widen(
         whole ? clf_wide_load(row->grad_output + column)
               : clf_wide_gather(grad_output, row->grad_output_stride, count));
-    lanes.y = clf_wide_widen(whole ? clf_wide_load(row->y + column)
+    lanes->y = clf_wide_widen(whole ? clf_wide_load(row->y + column)
                                    : clf_wide_gather(y, row->y_stride, count));
-    lanes.out = clf_softmax_lanes_out(clf_softmax_mask_load(&row->mask, column, count, whole), count);
-    return lanes;
+    const uchar16 mask = clf_softmax_mask_load(&row->mask, column, count, whole);
+    lanes->out = clf_softmax_lanes_out(mask, count);
 }
 
-static inline float16 clf_lanes_add(float16 sum, clf_softmax_grad_lanes lanes)
+/* `sum` plus the products of up to 16 columns. */
+static inline float16 clf_row_add(const clf_softmax_grad_row *row, long column, int count,
+                                  bool contiguous, float16 sum)
 {
+    clf_softmax_grad_lanes lanes;
+    clf_row_load(row, column, count, contiguous, &lanes);
     return lanes.out ? sum : fma(lanes.grad_output, lanes.y, sum);
 }
 
-static inline clf_wide_storage clf_lanes_result(clf_softmax_grad_lanes lanes, float sum, float scale)
+static inline clf_wide_storage clf_row_result(const clf_softmax_grad_row *row, long column,
+                                              int count, bool contiguous, float sum, float scale)
 {
+    clf_softmax_grad_lanes lanes;
+    clf_row_load(row, column, count, contiguous, &lanes);
     const float16 result = (lanes.grad_output - sum) * lanes.y * scale;
     return clf_wide_narrow(lanes.out ? (float16)(0.0f) : result);
 }
@@ -88,14 +94,13 @@ static inline float clf_row_sum(const clf_softmax_grad_row *row)
     const long whole = row->mask.live & -(long)(2 * CLF_WIDE);
     float16 even = (float16)(0.0f);
     float16 odd = (float16)(0.0f);
-#pragma unroll 2
     for (long column = 0; column < whole; column += 2 * CLF_WIDE) {
-        even = clf_lanes_add(even, clf_row_lanes(row, column, CLF_WIDE, true));
-        odd = clf_lanes_add(odd, clf_row_lanes(row, column + CLF_WIDE, CLF_WIDE, true));
+        even = clf_row_add(row, column, CLF_WIDE, true, even);
+        odd = clf_row_add(row, column + CLF_WIDE, CLF_WIDE, true, odd);
     }
     for (long column = whole; column < row->mask.live; column += CLF_WIDE) {
         const int count = clf_softmax_count(&row->mask, column);
-        even = clf_lanes_add(even, clf_row_lanes(row, column, count, true));
+        even = clf_row_add(row, column, count, true, even);
     }
     return clf_wide_sum(even + odd);
 }
@@ -106,21 +111,18 @@ static inline void clf_row_store(const clf_softmax_grad_row *row, float sum, flo
     const bool is_aligned = clf_is_aligned(row->grad_x, sizeof(clf_wide_storage));
     const long whole = row->mask.live & -(long)CLF_WIDE;
     if (streaming && is_aligned) {
-#pragma unroll 4
         for (long column = 0; column < whole; column += CLF_WIDE)
-            clf_wide_stream(
-                clf_lanes_result(clf_row_lanes(row, column, CLF_WIDE, true), sum, scale),
-                row->grad_x + column);
+            clf_wide_stream(clf_row_result(row, column, CLF_WIDE, true, sum, scale),
+                            row->grad_x + column);
     } else {
-#pragma unroll 4
         for (long column = 0; column < whole; column += CLF_WIDE)
-            clf_wide_store(clf_lanes_result(clf_row_lanes(row, column, CLF_WIDE, true), sum, scale),
+            clf_wide_store(clf_row_result(row, column, CLF_WIDE, true, sum, scale),
                            row->grad_x + column);
     }
     if (whole < row->mask.live) {
         const int count = clf_softmax_count(&row->mask, whole);
-        clf_wide_scatter(clf_lanes_result(clf_row_lanes(row, whole, count, true), sum, scale),
-                         row->grad_x + whole, 1, count);
+        clf_wide_scatter(clf_row_result(row, whole, count, true, sum, scale), row->grad_x + whole, 1,
+                         count);
     }
     clf_wide_fill(row->grad_x, 1, row->mask.live, row->width, 0.0f, streaming);
 }
@@ -143,12 +145,12 @@ static void clf_row_general(const clf_softmax_grad_row *row, float scale)
     float16 sums = (float16)(0.0f);
     for (long column = 0; column < row->mask.live; column += CLF_WIDE) {
         const int count = clf_softmax_count(&row->mask, column);
-        sums = clf_lanes_add(sums, clf_row_lanes(row, column, count, false));
+        sums = clf_row_add(row, column, count, false, sums);
     }
     const float sum = clf_wide_sum(sums);
     for (long column = 0; column < row->mask.live; column += CLF_WIDE) {
         const int count = clf_softmax_count(&row->mask, column);
-        clf_wide_scatter(clf_lanes_result(clf_row_lanes(row, column, count, false), sum, scale),
+        clf_wide_scatter(clf_row_result(row, column, count, false, sum, scale),
                          row->grad_x + column * row->grad_x_stride, row->grad_x_stride, count);
     }
     clf_wide_fill(row->grad_x, row->grad_x_stride, row->mask.live, row->width, 0.0f, false);
@@ -174,7 +176,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_scaled_masked_s
         clamp(CLF_SOFTMAX_GRAD_BATCH_SIZE / space.width, 1L, (long)CLF_SOFTMAX_GRAD_BATCH);
     const long first = (long)get_group_id(0) * rows_per_group;
     const long last = min(first + rows_per_group, space.num_rows);
-    clf_row_cursor cursor = clf_row_locate(&space, first);
+    clf_row_cursor cursor;
+    clf_row_locate(&space, first, &cursor);
     clf_softmax_grad_row rows[CLF_SOFTMAX_GRAD_BATCH];
     for (long begin = first; begin < last; begin += batch) {
         const int num_rows = (int)min(batch, last - begin);
@@ -182,7 +185,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_scaled_masked_s
             rows[index].grad_output = grad_output + grad_output_offset + cursor.offset[0];
             rows[index].y = y + y_offset + cursor.offset[1];
             rows[index].grad_x = grad_x + grad_x_offset + cursor.offset[3];
-            rows[index].mask = clf_softmax_mask_at(&space, &cursor, 2, mask + mask_offset);
+            clf_softmax_mask_set(&rows[index].mask, &space, &cursor, 2, mask + mask_offset);
             rows[index].width = space.width;
             rows[index].grad_output_stride = space.column_strides[0];
             rows[index].y_stride = space.column_strides[1];

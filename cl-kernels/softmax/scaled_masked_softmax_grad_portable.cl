@@ -144,7 +144,8 @@ clf_scaled_masked_softmax_grad_portable(__global const clf_storage *grad_output,
 {
     __local float scratch[CLF_SOFTMAX_ROWS][CLF_REDUCE_SCRATCH];
     const long index = (long)get_group_id(0) * CLF_SOFTMAX_ROWS + (long)get_local_id(1);
-    const clf_row_cursor cursor = clf_row_locate(&space, min(index, space.num_rows - 1));
+    clf_row_cursor cursor;
+    clf_row_locate(&space, min(index, space.num_rows - 1), &cursor);
     clf_softmax_grad_row row;
     row.grad_output = grad_output + grad_output_offset + cursor.offset[0];
     row.y = y + y_offset + cursor.offset[1];

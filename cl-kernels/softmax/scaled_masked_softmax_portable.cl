@@ -102,13 +102,12 @@ static inline float clf_packet_powers(float *values, float maximum, float magnit
     return sum;
 }
 
-/* A row's sum from its lanes' sums. Where the greatest scale * x is not finite it tells fully masked rows
- * (0) from those that IEEE arithmetic turns to NaN. */
-static inline float clf_row_sum(__local float *scratch, float lane_sum, float maximum,
-                                float magnitude, int num_live)
+/* A row's sum from its lanes' sums. Where the maximum is not finite it tells fully masked rows (0) from
+ * those that IEEE arithmetic turns to NaN. */
+static inline float clf_row_sum(__local float *scratch, float lane_sum, float maximum, int num_live)
 {
-    const bool is_invalid = !isfinite(maximum * magnitude) && num_live > 0;
-    return clf_reduce_sum(scratch, is_invalid ? NAN : lane_sum);
+    const bool is_invalid = !isfinite(maximum) && num_live > 0;
+    return clf_reduce_sum(scratch, is_invalid ? CLF_QUIET_NAN : lane_sum);
 }
 
 static inline void clf_packet_finish(const clf_softmax_row *row, long packet, float sum,
@@ -124,7 +123,7 @@ static inline void clf_packet_finish(const clf_softmax_row *row, long packet, fl
 
 #if CLF_SOFTMAX_PACKETS > 0
 
-static inline void clf_row_resident(const clf_softmax_row *row, clf_softmax_scale scale,
+static inline void clf_row_resident(const clf_softmax_row *row, const clf_softmax_scale *scale,
                                     __local float *scratch)
 {
     float values[CLF_SOFTMAX_PACKETS][CLF_PACKET_SIZE];
@@ -132,15 +131,15 @@ static inline void clf_row_resident(const clf_softmax_row *row, clf_softmax_scal
     int num_live = 0;
 #pragma unroll
     for (int packet = 0; packet < CLF_SOFTMAX_PACKETS; ++packet) {
-        num_live += clf_packet_values(row, packet, scale.sign, values[packet]);
+        num_live += clf_packet_values(row, packet, scale->sign, values[packet]);
         lane_maximum = clf_packet_max(values[packet], lane_maximum);
     }
     const float maximum = clf_reduce_max(scratch, lane_maximum);
     float lane_sum = 0.0f;
 #pragma unroll
     for (int packet = 0; packet < CLF_SOFTMAX_PACKETS; ++packet)
-        lane_sum = clf_packet_powers(values[packet], maximum, scale.magnitude, lane_sum);
-    const float sum = clf_row_sum(scratch, lane_sum, maximum, scale.magnitude, num_live);
+        lane_sum = clf_packet_powers(values[packet], maximum, scale->magnitude, lane_sum);
+    const float sum = clf_row_sum(scratch, lane_sum, maximum, num_live);
 #pragma unroll
     for (int packet = 0; packet < CLF_SOFTMAX_PACKETS; ++packet)
         clf_packet_finish(row, packet, sum, values[packet]);
@@ -148,7 +147,7 @@ static inline void clf_row_resident(const clf_softmax_row *row, clf_softmax_scal
 
 #else
 
-static inline void clf_row_online(const clf_softmax_row *row, clf_softmax_scale scale,
+static inline void clf_row_online(const clf_softmax_row *row, const clf_softmax_scale *scale,
                                   __local float *scratch)
 {
     const long num_packets = clf_packet_count(row->width);
@@ -157,18 +156,18 @@ static inline void clf_row_online(const clf_softmax_row *row, clf_softmax_scale 
     float lane_sum = 0.0f;
     int num_live = 0;
     for (long packet = 0; packet < num_packets; ++packet) {
-        num_live = clf_packet_values(row, packet, scale.sign, values) > 0 ? 1 : num_live;
+        num_live = clf_packet_values(row, packet, scale->sign, values) > 0 ? 1 : num_live;
         const float maximum = clf_packet_max(values, lane_maximum);
-        lane_sum *= clf_power(lane_maximum, maximum, scale.magnitude);
+        lane_sum *= clf_power(lane_maximum, maximum, scale->magnitude);
         lane_maximum = maximum;
-        lane_sum = clf_packet_powers(values, maximum, scale.magnitude, lane_sum);
+        lane_sum = clf_packet_powers(values, maximum, scale->magnitude, lane_sum);
     }
     const float maximum = clf_reduce_max(scratch, lane_maximum);
-    lane_sum *= clf_power(lane_maximum, maximum, scale.magnitude);
-    const float sum = clf_row_sum(scratch, lane_sum, maximum, scale.magnitude, num_live);
+    lane_sum *= clf_power(lane_maximum, maximum, scale->magnitude);
+    const float sum = clf_row_sum(scratch, lane_sum, maximum, num_live);
     for (long packet = 0; packet < num_packets; ++packet) {
-        clf_packet_values(row, packet, scale.sign, values);
-        clf_packet_powers(values, maximum, scale.magnitude, 0.0f);
+        clf_packet_values(row, packet, scale->sign, values);
+        clf_packet_powers(values, maximum, scale->magnitude, 0.0f);
         clf_packet_finish(row, packet, sum, values);
     }
 }
@@ -185,7 +184,8 @@ clf_scaled_masked_softmax_portable(__global const clf_storage *x, long x_offset,
 {
     __local float scratch[CLF_SOFTMAX_ROWS][CLF_REDUCE_SCRATCH];
     const long index = (long)get_group_id(0) * CLF_SOFTMAX_ROWS + (long)get_local_id(1);
-    const clf_row_cursor cursor = clf_row_locate(&space, min(index, space.num_rows - 1));
+    clf_row_cursor cursor;
+    clf_row_locate(&space, min(index, space.num_rows - 1), &cursor);
     clf_softmax_row row;
     row.x = x + x_offset + cursor.offset[0];
     row.mask = 0;
@@ -202,10 +202,11 @@ clf_scaled_masked_softmax_portable(__global const clf_storage *x, long x_offset,
 #endif
     row.is_packed = clf_packet_fits(row.x, row.x_stride) && clf_packet_fits(row.y, row.y_stride);
     row.is_stored = index < space.num_rows;
-    const clf_softmax_scale parts = clf_softmax_scale_of(scale);
+    clf_softmax_scale parts;
+    clf_softmax_scale_split(scale, &parts);
 #if CLF_SOFTMAX_PACKETS > 0
-    clf_row_resident(&row, parts, scratch[get_local_id(1)]);
+    clf_row_resident(&row, &parts, scratch[get_local_id(1)]);
 #else
-    clf_row_online(&row, parts, scratch[get_local_id(1)]);
+    clf_row_online(&row, &parts, scratch[get_local_id(1)]);
 #endif
 }

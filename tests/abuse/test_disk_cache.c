@@ -83,8 +83,7 @@ static void write_file(const char *path, const void *bytes, size_t size) {
     assert_int_equal(fclose(file), 0);
 }
 
-/* ---- Files
- * --------------------------------------------------------------------------------------- */
+/* ---- Files ---- */
 
 static void test_cache_stored_value_is_loaded(void **state) {
     (void)state;
@@ -203,8 +202,7 @@ static void test_cache_empty_value_and_large_value_survive(void **state) {
     free(bytes);
 }
 
-/* ---- Modes and folders
- * ------------------------------------------------------------------------------ */
+/* ---- Modes and folders ---- */
 
 static void test_cache_off_neither_reads_nor_writes(void **state) {
     (void)state;
@@ -335,8 +333,7 @@ static void test_cache_folder_follows_xdg_and_home(void **state) {
     }
 }
 
-/* ---- Full disks
- * ----------------------------------------------------------------------------------------- */
+/* ---- Full disks ---- */
 
 /* A file size limit makes write() fail half way, as a full disk does. */
 static int store_with_size_limit(void *argument) {
@@ -393,9 +390,7 @@ static void test_cache_full_disk_is_harmless(void **state) {
     assert_true(small_fits);
 }
 
-/* ---- Size
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- Size ---- */
 
 static void test_cache_least_recently_used_files_go_first(void **state) {
     (void)state;
@@ -430,8 +425,7 @@ static void test_cache_least_recently_used_files_go_first(void **state) {
     unsetenv("CLFORMER_CACHE_SIZE");
 }
 
-/* ---- Other processes
- * ---------------------------------------------------------------------------------------- */
+/* ---- Other processes ---- */
 
 #define NUM_SHARED 4
 
