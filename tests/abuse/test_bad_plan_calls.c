@@ -106,19 +106,18 @@ static void test_enqueue_wait_list_that_does_not_match_is_refused(void **state) 
     scene_close(&all);
 }
 
-/* The driver's business: some (PoCL 3.1) accept it. An error must name the call. */
-static void test_enqueue_event_of_another_context_is_up_to_the_driver(void **state) {
+static void test_enqueue_event_of_another_context_is_refused(void **state) {
     scene all = scene_open(state);
     cl_int code = CL_SUCCESS;
-    const cl_event event = clCreateUserEvent(all.foreign, &code);
-    clSetUserEventStatus(event, CL_COMPLETE);
-    const clf_status status = clf_plan_enqueue(all.plan, all.session->queue, NULL, 1, &event, NULL);
-    if (status != CLF_SUCCESS) {
-        assert_int_equal(status, CLF_ERR_RUNTIME);
-        test_expect_contains(clf_last_error(), "clEnqueueNDRangeKernel failed with CL_INVALID");
-    }
-    clFinish(all.session->queue);
-    clReleaseEvent(event);
+    const cl_event own = clCreateUserEvent(all.session->context, &code);
+    const cl_event foreign = clCreateUserEvent(all.foreign, &code);
+    const cl_event wait[] = {own, foreign};
+    clSetUserEventStatus(own, CL_COMPLETE);
+    clSetUserEventStatus(foreign, CL_COMPLETE);
+    expect_enqueue(all.plan, all.session->queue, NULL, 2, wait, CLF_ERR_PARAM_INVALID, "wait[1]",
+                   "another context");
+    clReleaseEvent(own);
+    clReleaseEvent(foreign);
     scene_close(&all);
 }
 
@@ -280,7 +279,7 @@ int main(void) {
         cmocka_unit_test(test_enqueue_null_arguments_are_refused),
         cmocka_unit_test(test_enqueue_foreign_queue_is_refused),
         cmocka_unit_test(test_enqueue_wait_list_that_does_not_match_is_refused),
-        cmocka_unit_test(test_enqueue_event_of_another_context_is_up_to_the_driver),
+        cmocka_unit_test(test_enqueue_event_of_another_context_is_refused),
         cmocka_unit_test(test_enqueue_unbound_slot_is_refused),
         cmocka_unit_test(test_enqueue_bad_workspace_is_refused),
         cmocka_unit_test(test_enqueue_small_workspace_is_enough_where_none_is_needed),

@@ -223,6 +223,7 @@ static int begin(void **state) {
     setenv("OCLGRIND_LOG", log_path, 1);
     setenv("OCLGRIND_CHECK_API", "1", 1);
     setenv("OCLGRIND_DATA_RACES", "1", 1);
+    setenv("OCLGRIND_UNIFORM_WRITES", "1", 1); /* writes of one value by several, too */
     setenv("OCLGRIND_MAX_ERRORS", "10", 1);
     setenv("OCLGRIND_NUM_THREADS", "1", 1);
     return 0;
