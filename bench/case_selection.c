@@ -4,16 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "share_folder.h"
 #include "terminal.h"
 
 const char *data_folder(const options *options) {
-    if (options->data_folder) {
-        return options->data_folder;
-    }
-    return access(CLFORMER_BENCH_SOURCE_DATA "/minilm", R_OK) == 0 ? CLFORMER_BENCH_SOURCE_DATA
-                                                                   : CLFORMER_BENCH_INSTALLED_DATA;
+    return options->data_folder ? options->data_folder : share_folder(SHARE_DATA);
 }
 
 /* Applies "name=value name=value ...", a case table's text. */

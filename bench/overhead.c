@@ -75,7 +75,7 @@ static char *saved_value(const char *name) {
 static bool measure_plans(const workload *load, clf_variant variant, overhead_figures *out) {
     const char *base = getenv("TMPDIR");
     char folder[4096];
-    snprintf(folder, sizeof folder, "%s/clformer-bench-XXXXXX", base && base[0] ? base : "/tmp");
+    snprintf(folder, sizeof folder, "%s/clformer-bench-XXXXXX", base && base[0] ? base : P_tmpdir);
     if (!mkdtemp(folder)) {
         return fail("no temporary folder %s for the cache", folder);
     }

@@ -45,8 +45,9 @@ typedef struct record {
     work_amount work;
     char ceiling_name[64];
     double ceiling_rate;
-    double rate;  /* bytes or flops per second */
-    double ratio; /* rate / ceiling_rate */
+    double rate;       /* bytes or flops per second */
+    double ratio;      /* rate / ceiling_rate */
+    double best_ratio; /* the same for the fastest run: what others on the machine disturb least */
 
     bool verified;
     bool verified_fully;

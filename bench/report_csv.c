@@ -42,6 +42,7 @@ static const csv_column columns[] = {
     {"ceiling_name", "ceiling", "name"},
     {"ceiling_rate", "ceiling", "rate"},
     {"ratio", "ratio", NULL},
+    {"best_ratio", "best_ratio", NULL},
     {"plan_ms", "plan_ms", NULL},
     {"enqueue_us", "enqueue_us", NULL},
     {"verify", "verify", NULL},

@@ -97,6 +97,8 @@ static bool time_case(const workload *load, const options *options, record *out)
     ceiling_name(&ceiling, out->ceiling_name, sizeof out->ceiling_name);
     out->rate = ok ? amount / out->measured.time.median : 0.0;
     out->ratio = ok && ceiling.best_rate > 0.0 ? out->rate / ceiling.best_rate : 0.0;
+    out->best_ratio =
+        ok ? out->ratio * out->measured.time.median / out->measured.time.minimum : 0.0;
     ceiling_close(&ceiling);
     return ok;
 }

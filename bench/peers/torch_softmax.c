@@ -14,6 +14,7 @@
 #include <jansson.h>
 
 #include "peers/peer_softmax.h"
+#include "share_folder.h"
 #include "softmax_setup.h"
 
 enum { RUNS = 5 };
@@ -24,12 +25,6 @@ typedef struct helper {
     FILE *from;
 } helper;
 
-static const char *script_path(void) {
-    return access(CLFORMER_BENCH_SOURCE_PEERS "/torch_softmax.py", R_OK) == 0
-               ? CLFORMER_BENCH_SOURCE_PEERS "/torch_softmax.py"
-               : CLFORMER_BENCH_INSTALLED_PEERS "/torch_softmax.py";
-}
-
 static const char *python_name(void) {
     const char *python = getenv("CLFORMER_PYTHON");
     return python && python[0] ? python : "python3";
@@ -37,13 +32,15 @@ static const char *python_name(void) {
 
 /* In the child: standard input and output are the pipes; a Python that is not there ends it. */
 static void become_helper(const int to[2], const int from[2]) {
+    char script[4096 + 32];
+    snprintf(script, sizeof script, "%s/torch_softmax.py", share_folder(SHARE_PEERS));
     dup2(to[0], STDIN_FILENO);
     dup2(from[1], STDOUT_FILENO);
     close(to[0]);
     close(to[1]);
     close(from[0]);
     close(from[1]);
-    execlp(python_name(), python_name(), script_path(), (char *)NULL);
+    execlp(python_name(), python_name(), script, (char *)NULL);
     _exit(127);
 }
 

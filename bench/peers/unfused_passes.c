@@ -8,8 +8,9 @@
 #include <math.h>
 #include <string.h>
 
-/* Also compiled for wide vectors where the host may have them; chosen when the program starts. */
-#if defined(__x86_64__) && defined(__GNUC__)
+/* Also compiled for wide vectors where the host may have them; chosen when the program starts.
+ * Clang 14 does not export such functions. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #define PASS __attribute__((target_clones("avx2", "default")))
 #else
 #define PASS

@@ -9,22 +9,25 @@
  *     work-group g:  rows [g * rows_per_group, (g + 1) * rows_per_group)
  *     row:           |---- 16 ----|---- 16 ----| ... |- rest -|          float16 lanes
  *
- * A row whose columns are contiguous and which fits CLF_SOFTMAX_RESIDENT takes three sweeps, the first
- * two over x (which is in the first-level cache by then), the last over a private buffer:
- *     1. maximum (for 16-bit types found by comparing bit patterns as integers, without conversion)
- *     2. powers, into the buffer, and their sum        3. times 1 / sum, narrowed, stored
+ * A row whose columns are contiguous and which fits CLF_SOFTMAX_RESIDENT takes three sweeps, the
+ * first two over x (which is in the first-level cache by then), the last over a private buffer:
+ *     1. maximum (of 16-bit types on their bit patterns as integers, without conversion)
+ *     2. powers, into the buffer, and their sum
+ *     3. times 1 / sum, narrowed, stored
  * Any other row (column strides, longer rows, an extreme scale) takes the online softmax
- * (Milakov and Gimelshein, 2018) over blocks of columns, then computes the powers again to store them.
+ * (Milakov and Gimelshein, 2018) over blocks of columns, then computes the powers again to store
+ * them.
  *
- * y may be x itself: a place is written only after its last read. Stores bypass the caches where rows
- * are aligned. Local memory: none. Barriers: none.
+ * y may be x itself: a place is written only after its last read. Stores bypass the caches where
+ * rows are aligned. Local memory: none. Barriers: none.
  *
  *   macro                        default  meaning
  *   CLF_DTYPE                    fp32     storage type, lib/dtype.clh
- *   CLF_SOFTMAX_MASKING          none     lib/softmax.clh; the mask's two arguments exist for _TENSOR only
+ *   CLF_SOFTMAX_MASKING          none     lib/softmax.clh; the mask's two arguments exist for
+ *                                         _TENSOR only
  *   CLF_SOFTMAX_NEGATIVE_SCALE   0        1 exactly if scale < 0: the sign then costs nothing
  *   CLF_SOFTMAX_RESIDENT         8192     floats of the private buffer, a multiple of 16
- *   CLF_SOFTMAX_BATCH            4        rows that go through each sweep together, >= 1
+ *   CLF_SOFTMAX_BATCH            2        rows that go through each sweep together, >= 1
  *
  * Operands of the row space: 0 x, 1 mask, 2 y.
  */
@@ -44,17 +47,18 @@
 #endif
 
 #ifndef CLF_SOFTMAX_BATCH
-#define CLF_SOFTMAX_BATCH 4
+#define CLF_SOFTMAX_BATCH 2
 #endif
 
 #define CLF_SOFTMAX_BATCH_SIZE 4096 /* floats of all rows of a batch, if the batch has several */
-#define CLF_SOFTMAX_BLOCK 1024 /* columns between two looks at the running maximum, online */
+#define CLF_SOFTMAX_BLOCK      1024 /* columns between two looks at the running maximum, online */
 
 CLF_EXP2_DEFINE(clf_exp2, float, int)
 
 /* One row: addresses of its first elements. */
 typedef struct clf_softmax_row {
     __global const clf_storage *x;
+    __global const clf_storage *next_x; /* the same row of the next batch, which may not exist */
     __global clf_storage *y;
     clf_softmax_mask mask;
     long width;
@@ -69,33 +73,31 @@ typedef struct clf_softmax_lanes {
     int count;
 } clf_softmax_lanes;
 
-static inline clf_softmax_lanes clf_row_lanes(const clf_softmax_row *row, long column, int count,
-                                              bool contiguous)
-{
-    clf_softmax_lanes lanes;
+/* `count` = 16 and `contiguous` are literals where speed matters. */
+static inline void clf_row_load(const clf_softmax_row *row, long column, int count, bool contiguous,
+                                clf_softmax_lanes *lanes) {
     const bool whole = contiguous && (count == CLF_WIDE || column + CLF_WIDE <= row->width);
-    lanes.x = whole ? clf_wide_load(row->x + column)
-                    : clf_wide_gather(row->x + column * row->x_stride, row->x_stride, count);
-    lanes.mask = clf_softmax_mask_load(&row->mask, column, count, whole);
-    lanes.count = count;
-    return lanes;
+    lanes->x = whole ? clf_wide_load(row->x + column)
+                     : clf_wide_gather(row->x + column * row->x_stride, row->x_stride, count);
+    lanes->mask = clf_softmax_mask_load(&row->mask, column, count, whole);
+    lanes->count = count;
 }
 
-static inline int16 clf_lanes_out(clf_softmax_lanes lanes)
-{
-    return clf_softmax_lanes_out(lanes.mask, lanes.count);
+static inline int16 clf_lanes_out(const clf_softmax_lanes *lanes) {
+    return clf_softmax_lanes_out(lanes->mask, lanes->count);
 }
 
-/* Rows whose greatest scale * x is not finite: nothing to weigh, or infinities and NaN, which IEEE
- * arithmetic turns to NaN. */
-static void clf_row_degenerate(const clf_softmax_row *row)
-{
+/* Rows without a finite maximum: nothing to weigh, or infinities and NaN, which IEEE arithmetic
+ * turns to NaN. */
+static void clf_row_degenerate(const clf_softmax_row *row) {
     int16 out = (int16)(-1);
     for (long column = 0; column < row->mask.live; column += CLF_WIDE) {
         const int count = clf_softmax_count(&row->mask, column);
-        out &= clf_lanes_out(clf_row_lanes(row, column, count, false));
+        clf_softmax_lanes lanes;
+        clf_row_load(row, column, count, false, &lanes);
+        out &= clf_lanes_out(&lanes);
     }
-    const float value = all(out) ? 1.0f / (float)row->width : NAN;
+    const float value = all(out) ? 1.0f / (float)row->width : CLF_QUIET_NAN;
     clf_wide_fill(row->y, row->y_stride, 0, row->width, value, false);
 }
 
@@ -109,34 +111,30 @@ static void clf_row_degenerate(const clf_softmax_row *row)
 typedef float16 clf_softmax_keys;
 #define CLF_SOFTMAX_KEYS_LEAST ((float16)(-INFINITY))
 
-static inline float16 clf_lanes_keys(clf_softmax_lanes lanes)
-{
-    const float16 keys = CLF_SOFTMAX_NEGATIVE_SCALE ? -lanes.x : lanes.x;
+static inline float16 clf_lanes_keys(const clf_softmax_lanes *lanes) {
+    const float16 keys = CLF_SOFTMAX_NEGATIVE_SCALE ? -lanes->x : lanes->x;
     return clf_lanes_out(lanes) ? CLF_SOFTMAX_KEYS_LEAST : keys;
 }
 
-static inline float clf_keys_extreme(float16 keys)
-{
+static inline float clf_keys_extreme(float16 keys) {
     const float greatest = clf_wide_max(keys);
     return CLF_SOFTMAX_NEGATIVE_SCALE ? -greatest : greatest;
 }
 #else
 typedef short16 clf_softmax_keys;
-#define CLF_SOFTMAX_KEYS_LEAST ((short16)(SHRT_MIN)) /* of a NaN: no number's key */
+#define CLF_SOFTMAX_KEYS_LEAST   ((short16)(SHRT_MIN)) /* of a NaN: no number's key */
 #define CLF_SOFTMAX_KEY(bits, T) ((bits) ^ (((bits) >> 15) & (T)(0x7fff)))
 
-static inline short16 clf_lanes_keys(clf_softmax_lanes lanes)
-{
-    const short16 keys = CLF_SOFTMAX_KEY(as_short16(lanes.x), short16);
-    const short16 masked = convert_short16(lanes.mask) != (short16)(0);
-    const short16 out = lanes.count == CLF_WIDE
+static inline short16 clf_lanes_keys(const clf_softmax_lanes *lanes) {
+    const short16 keys = CLF_SOFTMAX_KEY(as_short16(lanes->x), short16);
+    const short16 masked = convert_short16(lanes->mask) != (short16)(0);
+    const short16 out = lanes->count == CLF_WIDE
                             ? masked
-                            : (masked | convert_short16(clf_wide_beyond(lanes.count)));
+                            : (masked | convert_short16(clf_wide_beyond(lanes->count)));
     return out ? CLF_SOFTMAX_KEYS_LEAST : (CLF_SOFTMAX_NEGATIVE_SCALE ? ~keys : keys);
 }
 
-static inline float clf_keys_extreme(short16 keys)
-{
+static inline float clf_keys_extreme(short16 keys) {
     const short greatest = clf_wide_max_short(keys);
     const short key = (short)(CLF_SOFTMAX_NEGATIVE_SCALE ? ~greatest : greatest);
     const short bits = (short)CLF_SOFTMAX_KEY(key, short);
@@ -145,27 +143,26 @@ static inline float clf_keys_extreme(short16 keys)
 #endif
 
 /* The x whose scale * x is the row's maximum; not finite if there is none (or a NaN came up). */
-static inline float clf_row_extreme(const clf_softmax_row *row)
-{
+static inline float clf_row_extreme(const clf_softmax_row *row) {
     const long whole = row->mask.live & -(long)CLF_WIDE;
     clf_softmax_keys greatest = CLF_SOFTMAX_KEYS_LEAST;
-#pragma unroll 4
+    clf_softmax_lanes lanes;
     for (long column = 0; column < whole; column += CLF_WIDE) {
-        const clf_softmax_keys keys = clf_lanes_keys(clf_row_lanes(row, column, CLF_WIDE, true));
+        clf_row_load(row, column, CLF_WIDE, true, &lanes);
+        const clf_softmax_keys keys = clf_lanes_keys(&lanes);
         greatest = keys > greatest ? keys : greatest;
     }
     if (whole < row->mask.live) {
-        const int count = (int)(row->mask.live - whole);
-        const clf_softmax_keys keys = clf_lanes_keys(clf_row_lanes(row, whole, count, true));
+        clf_row_load(row, whole, (int)(row->mask.live - whole), true, &lanes);
+        const clf_softmax_keys keys = clf_lanes_keys(&lanes);
         greatest = keys > greatest ? keys : greatest;
     }
     return clf_keys_extreme(greatest);
 }
 
-static inline float16 clf_lanes_powers(clf_softmax_lanes lanes, float extreme, float factor,
-                                       float lowest)
-{
-    const float16 x = clf_wide_widen(lanes.x);
+static inline float16 clf_lanes_powers(const clf_softmax_lanes *lanes, float extreme, float factor,
+                                       float lowest) {
+    const float16 x = clf_wide_widen(lanes->x);
     const float16 distance = CLF_SOFTMAX_NEGATIVE_SCALE ? extreme - x : x - extreme;
     const float16 powers = clf_exp2_wide(distance, factor, lowest);
     return clf_lanes_out(lanes) ? (float16)(0.0f) : powers;
@@ -173,21 +170,21 @@ static inline float16 clf_lanes_powers(clf_softmax_lanes lanes, float extreme, f
 
 /* Fills `powers` (16 lanes for each 16 columns up to `live`), returns their sum. */
 static inline float clf_row_powers(const clf_softmax_row *row, float extreme, float factor,
-                                   float16 *powers)
-{
+                                   float16 *powers) {
     const float lowest = CLF_EXP2_LOWEST / factor;
     const long whole = row->mask.live & -(long)CLF_WIDE;
     float16 sum = (float16)(0.0f);
-#pragma unroll 4
+    clf_softmax_lanes lanes;
     for (long column = 0; column < whole; column += CLF_WIDE) {
-        const clf_softmax_lanes lanes = clf_row_lanes(row, column, CLF_WIDE, true);
-        const float16 power = clf_lanes_powers(lanes, extreme, factor, lowest);
+        clf_wide_prefetch(row->next_x + column);
+        clf_row_load(row, column, CLF_WIDE, true, &lanes);
+        const float16 power = clf_lanes_powers(&lanes, extreme, factor, lowest);
         powers[column / CLF_WIDE] = power;
         sum += power;
     }
     if (whole < row->mask.live) {
-        const clf_softmax_lanes lanes = clf_row_lanes(row, whole, (int)(row->mask.live - whole), true);
-        const float16 power = clf_lanes_powers(lanes, extreme, factor, lowest);
+        clf_row_load(row, whole, (int)(row->mask.live - whole), true, &lanes);
+        const float16 power = clf_lanes_powers(&lanes, extreme, factor, lowest);
         powers[whole / CLF_WIDE] = power;
         sum += power;
     }
@@ -196,16 +193,13 @@ static inline float clf_row_powers(const clf_softmax_row *row, float extreme, fl
 
 /* Stores powers * inverse, and zeros behind the live columns. */
 static inline void clf_row_store(const clf_softmax_row *row, const float16 *powers, float inverse,
-                                 bool streaming)
-{
+                                 bool streaming) {
     const bool is_aligned = clf_is_aligned(row->y, sizeof(clf_wide_storage));
     const long whole = row->mask.live & -(long)CLF_WIDE;
     if (streaming && is_aligned) {
-#pragma unroll 4
         for (long column = 0; column < whole; column += CLF_WIDE)
             clf_wide_stream(clf_wide_narrow(powers[column / CLF_WIDE] * inverse), row->y + column);
     } else {
-#pragma unroll 4
         for (long column = 0; column < whole; column += CLF_WIDE)
             clf_wide_store(clf_wide_narrow(powers[column / CLF_WIDE] * inverse), row->y + column);
     }
@@ -224,21 +218,20 @@ static inline void clf_row_store(const clf_softmax_row *row, const float16 *powe
     clf_wide_fill(row->y, 1, column, row->width, 0.0f, streaming);
 }
 
-/* Step by step over all rows of the batch, so that the horizontal reductions and the division of one
- * row overlap with the arithmetic of the next. `stride` lanes of `powers` for each row. */
+/* Step by step over all rows of the batch, so that the horizontal reductions and the division of
+ * one row overlap with the arithmetic of the next. `stride` lanes of `powers` for each row. */
 static void clf_batch_resident(const clf_softmax_row *rows, int num_rows, float scale, long stride,
-                               bool streaming)
-{
+                               bool streaming) {
     float16 powers[CLF_SOFTMAX_RESIDENT / CLF_WIDE];
     float extremes[CLF_SOFTMAX_BATCH];
     float sums[CLF_SOFTMAX_BATCH];
     for (int index = 0; index < num_rows; ++index)
         extremes[index] = clf_row_extreme(&rows[index]);
     for (int index = 0; index < num_rows; ++index)
-        sums[index] = isfinite(extremes[index] * scale)
+        sums[index] = isfinite(extremes[index])
                           ? clf_row_powers(&rows[index], extremes[index],
                                            fabs(scale) * CLF_EXP2_LOG2E, powers + index * stride)
-                          : NAN;
+                          : CLF_QUIET_NAN;
     for (int index = 0; index < num_rows; ++index) {
         if (isnan(sums[index]))
             clf_row_degenerate(&rows[index]);
@@ -249,104 +242,104 @@ static void clf_batch_resident(const clf_softmax_row *rows, int num_rows, float 
 
 /* ---- Any row: any strides, width and scale ---- */
 
-static inline float16 clf_lanes_values(clf_softmax_lanes lanes, float sign)
-{
-    return clf_lanes_out(lanes) ? (float16)(-INFINITY) : clf_wide_widen(lanes.x) * sign;
+static inline float16 clf_lanes_values(const clf_softmax_lanes *lanes, float sign) {
+    return clf_lanes_out(lanes) ? (float16)(-INFINITY) : clf_wide_widen(lanes->x) * sign;
 }
 
-/* 2^((values - maximum) * magnitude * log2 e); the products may overflow to -infinity. While all values
- * so far were -infinity their powers are 0, since a later block may have a finite maximum. */
-static inline float16 clf_general_powers(float16 values, float maximum, float magnitude)
-{
+/* 2^((values - maximum) * magnitude * log2 e); the products may overflow to -infinity. While all
+ * values so far were -infinity their powers are 0: a later block may have a finite maximum. */
+static inline float16 clf_general_powers(float16 values, float maximum, float magnitude) {
     const float reference = maximum > -INFINITY ? maximum : 0.0f;
     const float16 products = (values - reference) * magnitude * CLF_EXP2_LOG2E;
     return clf_exp2_wide(products, 1.0f, CLF_EXP2_LOWEST);
 }
 
-static inline float clf_block_maximum(const clf_softmax_row *row, long begin, long end, float sign)
-{
+static inline float clf_block_maximum(const clf_softmax_row *row, long begin, long end,
+                                      float sign) {
     float16 greatest = (float16)(-INFINITY);
     for (long column = begin; column < end; column += CLF_WIDE) {
-        const clf_softmax_lanes lanes =
-            clf_row_lanes(row, column, clf_softmax_count(&row->mask, column), false);
-        const float16 values = clf_lanes_values(lanes, sign);
+        clf_softmax_lanes lanes;
+        clf_row_load(row, column, clf_softmax_count(&row->mask, column), false, &lanes);
+        const float16 values = clf_lanes_values(&lanes, sign);
         greatest = values > greatest ? values : greatest;
     }
     return clf_wide_max(greatest);
 }
 
 static inline float clf_block_sum(const clf_softmax_row *row, long begin, long end, float maximum,
-                                  clf_softmax_scale scale)
-{
+                                  const clf_softmax_scale *scale) {
     float16 sum = (float16)(0.0f);
     for (long column = begin; column < end; column += CLF_WIDE) {
-        const clf_softmax_lanes lanes =
-            clf_row_lanes(row, column, clf_softmax_count(&row->mask, column), false);
-        const float16 values = clf_lanes_values(lanes, scale.sign);
-        const float16 powers = clf_general_powers(values, maximum, scale.magnitude);
-        sum += clf_lanes_out(lanes) ? (float16)(0.0f) : powers;
+        clf_softmax_lanes lanes;
+        clf_row_load(row, column, clf_softmax_count(&row->mask, column), false, &lanes);
+        const float16 values = clf_lanes_values(&lanes, scale->sign);
+        const float16 powers = clf_general_powers(values, maximum, scale->magnitude);
+        sum += clf_lanes_out(&lanes) ? (float16)(0.0f) : powers;
     }
     return clf_wide_sum(sum);
 }
 
-static void clf_row_general(const clf_softmax_row *row, clf_softmax_scale scale)
-{
+static void clf_row_general(const clf_softmax_row *row, const clf_softmax_scale *scale) {
     float maximum = -INFINITY;
     float sum = 0.0f;
     for (long begin = 0; begin < row->mask.live; begin += CLF_SOFTMAX_BLOCK) {
         const long end = min(row->mask.live, begin + CLF_SOFTMAX_BLOCK);
-        const float block = clf_block_maximum(row, begin, end, scale.sign);
+        const float block = clf_block_maximum(row, begin, end, scale->sign);
         if (block > maximum) {
-            const float product = (maximum - block) * scale.magnitude * CLF_EXP2_LOG2E;
+            const float product = (maximum - block) * scale->magnitude * CLF_EXP2_LOG2E;
             sum *= clf_exp2(product, 1.0f, CLF_EXP2_LOWEST);
             maximum = block;
         }
         sum += clf_block_sum(row, begin, end, maximum, scale);
     }
-    if (!isfinite(maximum * scale.magnitude) || isnan(sum)) {
+    if (!isfinite(maximum) || isnan(sum)) {
         clf_row_degenerate(row);
         return;
     }
     const float inverse = 1.0f / sum;
     for (long column = 0; column < row->mask.live; column += CLF_WIDE) {
         const int count = clf_softmax_count(&row->mask, column);
-        const clf_softmax_lanes lanes = clf_row_lanes(row, column, count, false);
-        const float16 values = clf_lanes_values(lanes, scale.sign);
-        const float16 powers = clf_general_powers(values, maximum, scale.magnitude);
-        clf_wide_scatter(clf_wide_narrow(powers * inverse),
-                         row->y + column * row->y_stride, row->y_stride, count);
+        clf_softmax_lanes lanes;
+        clf_row_load(row, column, count, false, &lanes);
+        const float16 values = clf_lanes_values(&lanes, scale->sign);
+        const float16 powers = clf_general_powers(values, maximum, scale->magnitude);
+        clf_wide_scatter(clf_wide_narrow(powers * inverse), row->y + column * row->y_stride,
+                         row->y_stride, count);
     }
     clf_wide_fill(row->y, row->y_stride, row->mask.live, row->width, 0.0f, false);
 }
 
-__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_scaled_masked_softmax_cpu(
-    __global const clf_storage *x, long x_offset,
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+clf_scaled_masked_softmax_cpu(__global const clf_storage *x, long x_offset,
 #if CLF_SOFTMAX_MASKING == CLF_SOFTMAX_MASKING_TENSOR
-    __global const uchar *mask, long mask_offset,
+                              __global const uchar *mask, long mask_offset,
 #endif
-    __global clf_storage *y, long y_offset, clf_row_space space, float scale, long rows_per_group,
-    int streaming)
-{
+                              __global clf_storage *y, long y_offset, clf_row_space space,
+                              float scale, long rows_per_group, int streaming) {
 #if CLF_SOFTMAX_MASKING != CLF_SOFTMAX_MASKING_TENSOR
     __global const uchar *mask = 0;
     const long mask_offset = 0;
 #endif
-    const clf_softmax_scale parts = clf_softmax_scale_of(scale);
+    clf_softmax_scale parts;
+    clf_softmax_scale_split(scale, &parts);
     const long stride = (space.width + CLF_WIDE - 1) / CLF_WIDE;
     const bool is_resident = parts.is_ordinary && space.column_strides[0] == 1 &&
                              space.column_strides[1] <= 1 && space.column_strides[1] >= 0 &&
                              space.column_strides[2] == 1 && space.width <= CLF_SOFTMAX_RESIDENT;
-    const long batch = clamp(CLF_SOFTMAX_BATCH_SIZE / CLF_WIDE / stride, 1L, (long)CLF_SOFTMAX_BATCH);
+    const long batch =
+        clamp(CLF_SOFTMAX_BATCH_SIZE / CLF_WIDE / stride, 1L, (long)CLF_SOFTMAX_BATCH);
     const long first = (long)get_group_id(0) * rows_per_group;
     const long last = min(first + rows_per_group, space.num_rows);
-    clf_row_cursor cursor = clf_row_locate(&space, first);
+    clf_row_cursor cursor;
+    clf_row_locate(&space, first, &cursor);
     clf_softmax_row rows[CLF_SOFTMAX_BATCH];
     for (long begin = first; begin < last; begin += batch) {
         const int num_rows = (int)min(batch, last - begin);
         for (int index = 0; index < num_rows; ++index) {
             rows[index].x = x + x_offset + cursor.offset[0];
+            rows[index].next_x = rows[index].x + batch * space.strides[0][space.num_axes - 1];
             rows[index].y = y + y_offset + cursor.offset[2];
-            rows[index].mask = clf_softmax_mask_at(&space, &cursor, 1, mask + mask_offset);
+            clf_softmax_mask_set(&rows[index].mask, &space, &cursor, 1, mask + mask_offset);
             rows[index].width = space.width;
             rows[index].x_stride = space.column_strides[0];
             rows[index].y_stride = space.column_strides[2];
@@ -356,7 +349,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_scaled_masked_s
             clf_batch_resident(rows, num_rows, scale, stride, streaming != 0);
         } else {
             for (int index = 0; index < num_rows; ++index)
-                clf_row_general(&rows[index], parts);
+                clf_row_general(&rows[index], &parts);
         }
     }
 }

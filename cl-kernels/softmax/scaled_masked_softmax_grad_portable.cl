@@ -1,33 +1,36 @@
 /*
  * ScaledMaskedSoftmax, gradient, for any OpenCL 1.2 device: no extensions, no sub-groups.
  *
- *     grad_x[w] = masked[w] ? 0 : (g[w] - s) * y[w] * scale      s = sum of g * y over unmasked places
+ *     grad_x[w] = masked[w] ? 0 : (g[w] - s) * y[w] * scale
+ *     s = sum of g * y over unmasked places
  *
  * with g the gradient of the forward's output y. Masked places are never looked at.
  *
  * LANES work-items share a row, ROWS rows share a work-group:
  *
- *     dimension 0:  lane of the row, and the work-groups        dimension 1:  row of the work-group
+ *     dimension 0:  lane of the row, and the work-groups
+ *     dimension 1:  row of the work-group
  *
- *     row 0   | lane 0 | lane 1 | ... | lane LANES-1 |      columns dealt out in packets of 16 bytes,
+ *     row 0   | lane 0 | lane 1 | ... | lane LANES-1 |      columns in packets of 16 bytes:
  *     row 1   | lane 0 | lane 1 | ... | lane LANES-1 |      lib/packet_row.clh
  *      ...
  *
- * With PACKETS > 0 a row stays in registers between its only read and its only write; it must not be
- * wider than LANES * PACKETS * CLF_PACKET_SIZE. With PACKETS = 0 a row may have any width and is read
- * twice.
+ * With PACKETS > 0 a row stays in registers between its only read and its only write; it must not
+ * be wider than LANES * PACKETS * CLF_PACKET_SIZE. With PACKETS = 0 a row may have any width and
+ * is read twice.
  *
- * grad_x may be g or y itself: each work-item writes only columns that it alone reads, after its last
- * read. Rows beyond the last are computed as the last one and not stored, so that all work-items meet the
- * barriers.
+ * grad_x may be g or y itself: each work-item writes only columns that it alone reads, after its
+ * last read. Rows beyond the last are computed as the last one and not stored, so that all
+ * work-items meet the barriers.
  *
  * Local memory: ROWS * CLF_REDUCE_SCRATCH floats. Barriers: those of lib/reduce.clh.
  *
  *   macro                         default  meaning
  *   CLF_DTYPE                     fp32     storage type, lib/dtype.clh
- *   CLF_SOFTMAX_MASKING           none     lib/softmax.clh; the mask's two arguments exist for _TENSOR only
+ *   CLF_SOFTMAX_MASKING           none     lib/softmax.clh; the mask's two arguments exist for
+ *                                          _TENSOR only
  *   CLF_REDUCE_LANES              64       work-items per row, a power of two up to 256
- *   CLF_SOFTMAX_ROWS              2        rows per work-group; LANES * ROWS is the work-group's size
+ *   CLF_SOFTMAX_ROWS              2        rows per work-group, which has LANES * ROWS items
  *   CLF_SOFTMAX_PACKETS           2        packets per lane in registers, 0..8; 0: any width
  *
  * Operands of the row space: 0 grad_output, 1 y, 2 mask, 3 grad_x.
@@ -71,8 +74,7 @@ typedef struct clf_softmax_grad_packet {
 
 /* Loads a packet; returns `sum` plus its products. */
 static inline float clf_packet_read(const clf_softmax_grad_row *row, long packet, float sum,
-                                    clf_softmax_grad_packet *values)
-{
+                                    clf_softmax_grad_packet *values) {
     values->out = clf_packet_out(row->mask, row->mask_stride, row->is_packed, packet, row->live);
     clf_packet_load(row->grad_output, row->grad_output_stride, row->is_packed, packet, row->live,
                     values->grad_output);
@@ -85,8 +87,7 @@ static inline float clf_packet_read(const clf_softmax_grad_row *row, long packet
 }
 
 static inline void clf_packet_finish(const clf_softmax_grad_row *row, long packet, float sum,
-                                     float scale, const clf_softmax_grad_packet *values)
-{
+                                     float scale, const clf_softmax_grad_packet *values) {
     float results[CLF_PACKET_SIZE];
     for (int element = 0; element < CLF_PACKET_SIZE; ++element) {
         const float result = (values->grad_output[element] - sum) * values->y[element] * scale;
@@ -100,8 +101,7 @@ static inline void clf_packet_finish(const clf_softmax_grad_row *row, long packe
 #if CLF_SOFTMAX_PACKETS > 0
 
 static inline void clf_row_resident(const clf_softmax_grad_row *row, float scale,
-                                    __local float *scratch)
-{
+                                    __local float *scratch) {
     clf_softmax_grad_packet values[CLF_SOFTMAX_PACKETS];
     float lane_sum = 0.0f;
 #pragma unroll
@@ -116,8 +116,7 @@ static inline void clf_row_resident(const clf_softmax_grad_row *row, float scale
 #else
 
 static inline void clf_row_streamed(const clf_softmax_grad_row *row, float scale,
-                                    __local float *scratch)
-{
+                                    __local float *scratch) {
     const long num_packets = clf_packet_count(row->width);
     clf_softmax_grad_packet values;
     float lane_sum = 0.0f;
@@ -140,11 +139,11 @@ clf_scaled_masked_softmax_grad_portable(__global const clf_storage *grad_output,
                                         __global const uchar *mask, long mask_offset,
 #endif
                                         __global clf_storage *grad_x, long grad_x_offset,
-                                        clf_row_space space, float scale)
-{
+                                        clf_row_space space, float scale) {
     __local float scratch[CLF_SOFTMAX_ROWS][CLF_REDUCE_SCRATCH];
     const long index = (long)get_group_id(0) * CLF_SOFTMAX_ROWS + (long)get_local_id(1);
-    const clf_row_cursor cursor = clf_row_locate(&space, min(index, space.num_rows - 1));
+    clf_row_cursor cursor;
+    clf_row_locate(&space, min(index, space.num_rows - 1), &cursor);
     clf_softmax_grad_row row;
     row.grad_output = grad_output + grad_output_offset + cursor.offset[0];
     row.y = y + y_offset + cursor.offset[1];

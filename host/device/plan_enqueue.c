@@ -67,7 +67,27 @@ static clf_status check_queue(const clf_plan *plan, cl_command_queue queue, bool
     return CLF_SUCCESS;
 }
 
-static clf_status check_wait_list(cl_uint num_wait, const cl_event *wait) {
+/* Not every driver refuses an event of another context itself. */
+static clf_status check_event(const clf_plan *plan, cl_uint index, cl_event event) {
+    if (event == NULL) {
+        return clf_i_fail(CLF_ERR_PARAM_NULLPTR, "wait[%u] is NULL, an event is required",
+                          (unsigned)index);
+    }
+    cl_context context = NULL;
+    const cl_int code = clGetEventInfo(event, CL_EVENT_CONTEXT, sizeof context, &context, NULL);
+    if (code != CL_SUCCESS) {
+        return clf_i_cl_fail("clGetEventInfo", code);
+    }
+    if (context != plan->device->context) {
+        return clf_i_fail(
+            CLF_ERR_PARAM_INVALID,
+            "wait[%u] is of another context, accepted: an event of the plan's context",
+            (unsigned)index);
+    }
+    return CLF_SUCCESS;
+}
+
+static clf_status check_wait_list(const clf_plan *plan, cl_uint num_wait, const cl_event *wait) {
     if (num_wait > 0 && wait == NULL) {
         return clf_i_fail(CLF_ERR_PARAM_NULLPTR, "wait is NULL, %u events are required by num_wait",
                           (unsigned)num_wait);
@@ -76,13 +96,11 @@ static clf_status check_wait_list(cl_uint num_wait, const cl_event *wait) {
         return clf_i_fail(CLF_ERR_PARAM_INVALID,
                           "num_wait is 0 but wait is not NULL, accepted: NULL with 0");
     }
-    for (cl_uint i = 0; i < num_wait; ++i) {
-        if (wait[i] == NULL) {
-            return clf_i_fail(CLF_ERR_PARAM_NULLPTR, "wait[%u] is NULL, an event is required",
-                              (unsigned)i);
-        }
+    clf_status status = CLF_SUCCESS;
+    for (cl_uint i = 0; i < num_wait && status == CLF_SUCCESS; ++i) {
+        status = check_event(plan, i, wait[i]);
     }
-    return CLF_SUCCESS;
+    return status;
 }
 
 static clf_status check_bindings(clf_plan *plan) {
@@ -254,7 +272,7 @@ clf_status clf_plan_enqueue(clf_plan *plan, cl_command_queue queue, cl_mem works
         status = check_queue(plan, queue, &is_in_order);
     }
     if (status == CLF_SUCCESS) {
-        status = check_wait_list(num_wait, wait);
+        status = check_wait_list(plan, num_wait, wait);
     }
     if (status == CLF_SUCCESS) {
         status = check_bindings(plan);

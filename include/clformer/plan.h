@@ -61,10 +61,10 @@ CLF_API size_t clf_plan_workspace_size(const clf_plan *plan);
  * caller.
  *
  * CLF_ERR_PARAM_NULLPTR: plan or queue is NULL, a slot is unbound, or wait is NULL with num_wait >
- * 0. CLF_ERR_PARAM_INVALID: the queue is of another context or device, the workspace is too small
- * or of another context, wait is not NULL with num_wait 0, tensors bound since the last enqueue
- * overlap, or the device was destroyed. CLF_ERR_RUNTIME, CLF_ERR_OUT_OF_MEMORY: an OpenCL call
- * failed; outputs are then undefined.
+ * 0. CLF_ERR_PARAM_INVALID: the queue or an event is of another context or device, the workspace is
+ * too small or of another context, wait is not NULL with num_wait 0, tensors bound since the last
+ * enqueue overlap, or the device was destroyed. CLF_ERR_RUNTIME, CLF_ERR_OUT_OF_MEMORY: an OpenCL
+ * call failed; outputs are then undefined.
  */
 CLF_API CLF_CHECK_RESULT clf_status clf_plan_enqueue(clf_plan *plan, cl_command_queue queue,
                                                      cl_mem workspace, cl_uint num_wait,

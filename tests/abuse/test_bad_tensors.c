@@ -173,8 +173,7 @@ static void run_table(void **state, const bad_case *table, size_t count) {
 }
 #define RUN_TABLE(state, table) run_table(state, table, sizeof(table) / sizeof((table)[0]))
 
-/* ---- The view itself
- * ----------------------------------------------------------------------------- */
+/* ---- The view itself ---- */
 
 #define SPOILER(name, statement)                                                                   \
     static void name(arguments *all, int which) {                                                  \
@@ -230,8 +229,7 @@ static void test_plan_bad_views_are_refused(void **state) {
     RUN_TABLE(state, bad_views);
 }
 
-/* ---- How tensors fit together
- * ---------------------------------------------------------------------- */
+/* ---- How tensors fit together ---- */
 
 SPOILER(set_dtype_fp16, tensor->dtype = CLF_DTYPE_FP16)
 SPOILER(set_other_width, tensor->shape[1] = 7)
@@ -256,8 +254,7 @@ static void test_plan_tensors_that_do_not_fit_together_are_refused(void **state)
     RUN_TABLE(state, bad_combinations);
 }
 
-/* ---- Buffers
- * ------------------------------------------------------------------------------------------ */
+/* ---- Buffers ---- */
 
 static void use_small_buffer(arguments *all, int which) {
     all->tensors[which].buffer =
@@ -293,8 +290,7 @@ static void test_plan_bad_buffers_are_refused(void **state) {
     RUN_TABLE(state, bad_buffers);
 }
 
-/* ---- Overlap
- * -------------------------------------------------------------------------------------------- */
+/* ---- Overlap ---- */
 
 SPOILER(set_stride_0, tensor->strides[0] = 0)
 SPOILER(set_column_stride_0, tensor->strides[1] = 0)
@@ -351,8 +347,7 @@ static void test_plan_overlapping_outputs_are_refused(void **state) {
     RUN_TABLE(state, bad_overlaps);
 }
 
-/* ---- The struct and the variant
- * ------------------------------------------------------------------------- */
+/* ---- The struct and the variant ---- */
 
 static void set_struct_size_0(arguments *all, int which) {
     (void)which;

@@ -83,8 +83,7 @@ static void write_file(const char *path, const void *bytes, size_t size) {
     assert_int_equal(fclose(file), 0);
 }
 
-/* ---- Files
- * --------------------------------------------------------------------------------------- */
+/* ---- Files ---- */
 
 static void test_cache_stored_value_is_loaded(void **state) {
     (void)state;
@@ -203,8 +202,7 @@ static void test_cache_empty_value_and_large_value_survive(void **state) {
     free(bytes);
 }
 
-/* ---- Modes and folders
- * ------------------------------------------------------------------------------ */
+/* ---- Modes and folders ---- */
 
 static void test_cache_off_neither_reads_nor_writes(void **state) {
     (void)state;
@@ -264,19 +262,28 @@ static void test_cache_folder_that_cannot_be_used_is_harmless(void **state) {
     free(long_path);
 }
 
-/* root may write anywhere, so that a child gives up its privileges. */
-static int use_read_only_folder(void *unused) {
-    (void)unused;
-    if (geteuid() == 0 && (setegid(65534) != 0 || seteuid(65534) != 0)) {
-        return 3;
-    }
+static int read_and_try_to_write(void) {
+    void *loaded = NULL;
+    size_t size = 0;
     if (!loads()) {
         return 1;
     }
     clf_i_disk_cache_store("other", 5, "value", 5);
-    void *loaded = NULL;
-    size_t size = 0;
     return clf_i_disk_cache_load("other", 5, &loaded, &size) ? 2 : 0;
+}
+
+/* root may write anywhere, so that a child gives up its privileges for a while. */
+static int use_read_only_folder(void *unused) {
+    const bool is_root = geteuid() == 0;
+    (void)unused;
+    if (is_root && (setegid(65534) != 0 || seteuid(65534) != 0)) {
+        return 3;
+    }
+    const int result = read_and_try_to_write();
+    if (is_root && (seteuid(0) != 0 || setegid(0) != 0)) {
+        return 3;
+    }
+    return result;
 }
 
 static void test_cache_read_only_folder_is_read(void **state) {
@@ -284,7 +291,7 @@ static void test_cache_read_only_folder_is_read(void **state) {
     char path[800];
     char text[512];
     /* The folder must be reachable for the unprivileged child. */
-    char public_folder[] = "/tmp/clformer-test-XXXXXX";
+    char public_folder[] = P_tmpdir "/clformer-test-XXXXXX";
     assert_non_null(mkdtemp(public_folder));
     setenv("CLFORMER_CACHE_DIR", public_folder, 1);
     store();
@@ -335,8 +342,7 @@ static void test_cache_folder_follows_xdg_and_home(void **state) {
     }
 }
 
-/* ---- Full disks
- * ----------------------------------------------------------------------------------------- */
+/* ---- Full disks ---- */
 
 /* A file size limit makes write() fail half way, as a full disk does. */
 static int store_with_size_limit(void *argument) {
@@ -393,9 +399,7 @@ static void test_cache_full_disk_is_harmless(void **state) {
     assert_true(small_fits);
 }
 
-/* ---- Size
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- Size ---- */
 
 static void test_cache_least_recently_used_files_go_first(void **state) {
     (void)state;
@@ -430,8 +434,7 @@ static void test_cache_least_recently_used_files_go_first(void **state) {
     unsetenv("CLFORMER_CACHE_SIZE");
 }
 
-/* ---- Other processes
- * ---------------------------------------------------------------------------------------- */
+/* ---- Other processes ---- */
 
 #define NUM_SHARED 4
 

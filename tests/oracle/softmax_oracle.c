@@ -138,8 +138,10 @@ void oracle_softmax_grad_row(const oracle_softmax *problem, int64_t row, double 
     double magnitude = 0.0;
 
     for (int64_t w = 0; w < width; w++) {
-        sum += oracle_row_value(&g, w) * oracle_row_value(&y, w);
-        magnitude += fabs(oracle_row_value(&g, w) * oracle_row_value(&y, w));
+        if (!oracle_is_masked(&mask, w)) {
+            sum += oracle_row_value(&g, w) * oracle_row_value(&y, w);
+            magnitude += fabs(oracle_row_value(&g, w) * oracle_row_value(&y, w));
+        }
     }
     for (int64_t w = 0; w < width; w++) {
         const bool masked = oracle_is_masked(&mask, w);

@@ -52,7 +52,7 @@ void oracle_softmax_grad_row_plain(const oracle_softmax *problem, int64_t row, d
     float sum = 0.0F;
 
     for (int64_t w = 0; w < width; w++) {
-        sum += load(&g, w) * load(&y, w);
+        sum += oracle_is_masked(&mask, w) ? 0.0F : load(&g, w) * load(&y, w);
     }
     for (int64_t w = 0; w < width; w++) {
         const float difference = load(&g, w) - sum;

@@ -44,8 +44,7 @@ static softmax_case small_case(void) {
     return tested;
 }
 
-/* ---- Events
- * -------------------------------------------------------------------------------------- */
+/* ---- Events ---- */
 
 static void run_behind_user_event(const test_session *session, cl_command_queue queue) {
     const softmax_case tested = small_case();
@@ -89,8 +88,7 @@ static void test_enqueue_out_of_order_waits_for_events_and_gives_one(void **stat
     clReleaseCommandQueue(queue);
 }
 
-/* ---- Chains
- * ---------------------------------------------------------------------------------------- */
+/* ---- Chains ---- */
 
 /* y = softmax(x), then in place y = softmax(y), ten times, ordered by events alone. */
 static void test_enqueue_out_of_order_chain_is_ordered_by_events(void **state) {
@@ -135,8 +133,7 @@ static void test_enqueue_out_of_order_chain_is_ordered_by_events(void **state) {
     test_tensor_free(&expected);
 }
 
-/* ---- Empty tensors
- * ---------------------------------------------------------------------------------- */
+/* ---- Empty tensors ---- */
 
 static void test_enqueue_empty_tensor_only_gives_its_event(void **state) {
     const test_session *session = (const test_session *)*state;
@@ -176,8 +173,7 @@ static void test_enqueue_empty_tensor_only_gives_its_event(void **state) {
     }
 }
 
-/* ---- Binding
- * ------------------------------------------------------------------------------------------ */
+/* ---- Binding ---- */
 
 static void test_bind_unbound_plan_runs_once_all_slots_are_bound(void **state) {
     const test_session *session = (const test_session *)*state;
@@ -289,8 +285,7 @@ static void test_bind_offset_moves_the_view(void **state) {
     test_tensor_free(&y);
 }
 
-/* ---- What outlives what
- * ---------------------------------------------------------------------------------- */
+/* ---- What outlives what ---- */
 
 static void test_plan_buffers_may_be_released_once_the_plan_exists(void **state) {
     const test_session *session = (const test_session *)*state;

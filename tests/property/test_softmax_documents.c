@@ -83,8 +83,7 @@ static void test_softmax_largest_document_matrix_matches_the_reference(void **st
     assert_true(softmax_case_run((const test_session *)*state, &tested));
 }
 
-/* ---- The sample programs
- * ----------------------------------------------------------------------------- */
+/* ---- The sample programs ---- */
 
 static void fill_sample(softmax_tensors *tensors) {
     for (int64_t i = 0; i < 16; i++) {

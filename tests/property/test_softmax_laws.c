@@ -35,13 +35,12 @@ static void set_shape(softmax_case *tested, int64_t batch, int64_t height, int64
     tested->shape[2] = width;
 }
 
-/* ---- Determinism
- * --------------------------------------------------------------------------------- */
+/* ---- Determinism ---- */
 
 static void law_same_bits(const test_session *session, softmax_case tested) {
     softmax_tensors tensors;
     clf_plan *plan = NULL;
-    set_shape(&tested, 3, 5, 1537);
+    set_shape(&tested, 3, 5, 1000);
     tested.mask_form = TEST_MASK_FULL;
     softmax_tensors_make(&tensors, &tested);
     softmax_tensors_upload(&tensors, session);
@@ -68,8 +67,7 @@ static void test_softmax_twenty_runs_give_the_same_bits(void **state) {
     for_each(state, law_same_bits);
 }
 
-/* ---- The triangle
- * ---------------------------------------------------------------------------------- */
+/* ---- The triangle ---- */
 
 /* The mask, and 0 in the gradient's y where it masks, as a forward would leave it. */
 static void mask_upper_triangle(softmax_tensors *tensors) {
@@ -86,8 +84,7 @@ static void mask_upper_triangle(softmax_tensors *tensors) {
 }
 
 static void law_triangle(const test_session *session, softmax_case tested) {
-    static const int64_t shapes[][2] = {{5, 40}, {40, 5},   {33, 33}, {1, 9},
-                                        {9, 1},  {70, 300}, {8, 5000}};
+    static const int64_t shapes[][2] = {{5, 33}, {40, 5}, {33, 33}, {1, 7}, {9, 1}, {8, 8193}};
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         softmax_tensors by_flag;
         softmax_tensors by_mask;
@@ -145,21 +142,20 @@ static void test_softmax_triangle_ignores_the_mask_argument(void **state) {
     for_each(state, law_triangle_mask_ignored);
 }
 
-/* ---- Order and shifts
- * --------------------------------------------------------------------------------- */
+/* ---- Order and shifts ---- */
 
 static void law_monotone(const test_session *session, softmax_case tested) {
     if (tested.is_gradient) {
         return;
     }
     softmax_tensors tensors;
-    set_shape(&tested, 1, 4, 700);
+    set_shape(&tested, 1, 4, 1000);
     softmax_case_execute(session, &tested, NULL, &tensors);
     for (int64_t row = 0; row < 4; row++) {
-        for (int64_t i = 0; i < 700; i++) {
-            for (int64_t j = 0; j < 700; j += 7) {
-                const int64_t a = row * 700 + i;
-                const int64_t b = row * 700 + j;
+        for (int64_t i = 0; i < 1000; i++) {
+            for (int64_t j = 0; j < 1000; j += 7) {
+                const int64_t a = row * 1000 + i;
+                const int64_t b = row * 1000 + j;
                 if (test_tensor_get(&tensors.input, a) <= test_tensor_get(&tensors.input, b)) {
                     assert_true(test_tensor_get_result(tensors.result, a) <=
                                 test_tensor_get_result(tensors.result, b));
@@ -194,7 +190,7 @@ static void law_shift(const test_session *session, softmax_case tested) {
     }
     softmax_tensors before;
     softmax_tensors after;
-    set_shape(&tested, 2, 3, 257);
+    set_shape(&tested, 2, 3, 1000);
     tested.mask_form = TEST_MASK_FULL;
     softmax_case_execute(session, &tested, round_scores, &before);
     softmax_case_execute(session, &tested, shift_scores, &after);
@@ -210,29 +206,21 @@ static void test_softmax_shifted_scores_give_the_same_result(void **state) {
     for_each(state, law_shift);
 }
 
-/* ---- In place
- * -------------------------------------------------------------------------------------------- */
+/* ---- In place ---- */
 
 static void law_in_place(const test_session *session, softmax_case tested) {
-    static const int64_t widths[] = {3, 64, 1000, 20000};
+    static const int64_t widths[] = {3, 33, 1000, 20000};
     tested.mask_form = TEST_MASK_ONE_ROW;
     for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++) {
-        softmax_tensors apart;
         set_shape(&tested, 2, 3, widths[i]);
-        tested.in_place = TEST_NOT_IN_PLACE;
-        softmax_case_execute(session, &tested, NULL, &apart);
         for (int in_place = 1; in_place <= (tested.is_gradient ? 2 : 1); in_place++) {
-            softmax_tensors same;
             tested.in_place = (test_in_place)in_place;
-            softmax_case_execute(session, &tested, NULL, &same);
-            assert_true(test_tensor_same_results(apart.result, same.result));
-            softmax_tensors_free(&same);
+            assert_true(softmax_case_run(session, &tested));
         }
-        softmax_tensors_free(&apart);
     }
 }
 
-static void test_softmax_in_place_gives_the_same_bits(void **state) {
+static void test_softmax_in_place_matches_the_reference(void **state) {
     for_each(state, law_in_place);
 }
 
@@ -243,7 +231,7 @@ int main(void) {
         cmocka_unit_test(test_softmax_triangle_ignores_the_mask_argument),
         cmocka_unit_test(test_softmax_larger_scores_never_give_smaller_results),
         cmocka_unit_test(test_softmax_shifted_scores_give_the_same_result),
-        cmocka_unit_test(test_softmax_in_place_gives_the_same_bits),
+        cmocka_unit_test(test_softmax_in_place_matches_the_reference),
     };
     return cmocka_run_group_tests(tests, test_session_begin, test_session_end);
 }

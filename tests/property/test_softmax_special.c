@@ -11,7 +11,8 @@
 #include "storage_types.h"
 
 static const clf_dtype dtypes[] = {CLF_DTYPE_FP32, CLF_DTYPE_FP16, CLF_DTYPE_BF16};
-static const int64_t widths[] = {1, 5, 33, 300, 5000};
+/* Of one lane, of several, of several passes; each width is a program to build, so they are few. */
+static const int64_t widths[] = {1, 5, 33, 8193};
 
 static int64_t width_of(const test_tensor *tensor) {
     return tensor->view.shape[tensor->view.rank - 1];
@@ -54,8 +55,7 @@ static void run_gradient(void **state, test_mask_form form, softmax_edit edit) {
     run_edits((const test_session *)*state, tested, edit);
 }
 
-/* ---- Masks
- * --------------------------------------------------------------------------------------- */
+/* ---- Masks ---- */
 
 static void mask_every_other_row(softmax_tensors *tensors) {
     const int64_t width = width_of(&tensors->mask);
@@ -80,10 +80,17 @@ static void poison(test_tensor *tensor, int64_t index, int64_t kind) {
                     kind % 4 < 3 ? values[kind % 4] : -oracle_largest(tensor->view.dtype));
 }
 
+static void poison_place(softmax_tensors *tensors, int64_t index) {
+    poison(&tensors->input, index, index);
+    if (tensors->is_gradient) {
+        poison(&tensors->y, index, index + 1);
+    }
+}
+
 static void poison_masked_places(softmax_tensors *tensors) {
     for (int64_t i = 0; i < test_tensor_count(&tensors->input); i++) {
         if (*(unsigned char *)test_tensor_bits(&tensors->mask, i) != 0) {
-            poison(&tensors->input, i, i);
+            poison_place(tensors, i);
         }
     }
 }
@@ -102,17 +109,21 @@ static void poison_upper_triangle(softmax_tensors *tensors) {
     const int64_t width = width_of(&tensors->input);
     for (int64_t i = 0; i < test_tensor_count(&tensors->input); i++) {
         if (i % width > i / width) {
-            poison(&tensors->input, i, i);
+            poison_place(tensors, i);
         }
     }
+}
+
+static void test_softmax_grad_masked_places_are_never_looked_at(void **state) {
+    run_gradient(state, TEST_MASK_FULL, poison_masked_places_and_rows);
+    run_gradient(state, TEST_MASK_TRIANGLE, poison_upper_triangle);
 }
 
 static void test_softmax_upper_triangle_is_never_looked_at(void **state) {
     run_forward(state, 0.5, TEST_MASK_TRIANGLE, poison_upper_triangle);
 }
 
-/* ---- NaN
- * ------------------------------------------------------------------------------------------ */
+/* ---- NaN ---- */
 
 /* Quiet and signalling, both signs, smallest and largest payloads: one kind for each row, so that
  * rows without NaN (the last) must stay finite. */
@@ -166,8 +177,7 @@ static void test_softmax_scale_nan_or_infinite_follows_ieee(void **state) {
     run_forward(state, -1e300, TEST_MASK_FULL, NULL); /* infinite as a float */
 }
 
-/* ---- Infinities
- * ------------------------------------------------------------------------------------- */
+/* ---- Infinities ---- */
 
 /* Row 0: one +Inf. 1: some -Inf. 2: all -Inf. 3: both. 4: -Inf but for one. The others: finite. */
 static void put_infinities(softmax_tensors *tensors) {
@@ -199,8 +209,7 @@ static void test_softmax_grad_infinite_gradients_follow_ieee(void **state) {
     run_gradient(state, TEST_MASK_NONE, put_infinities);
 }
 
-/* ---- The ends of the range
- * ----------------------------------------------------------------------------- */
+/* ---- The ends of the range ---- */
 
 static void put_largest(softmax_tensors *tensors) {
     test_tensor *x = &tensors->input;
@@ -255,6 +264,7 @@ int main(void) {
         cmocka_unit_test(test_softmax_grad_fully_masked_rows_give_zero),
         cmocka_unit_test(test_softmax_masked_places_are_never_looked_at),
         cmocka_unit_test(test_softmax_upper_triangle_is_never_looked_at),
+        cmocka_unit_test(test_softmax_grad_masked_places_are_never_looked_at),
         cmocka_unit_test(test_softmax_nan_in_an_unmasked_place_fills_its_row_only),
         cmocka_unit_test(test_softmax_grad_nan_in_an_unmasked_place_fills_its_row_only),
         cmocka_unit_test(test_softmax_grad_nan_in_y_fills_its_row_only),

@@ -67,8 +67,7 @@ static const char *const manifest_kernels[] = {
 #undef CLF_KERNEL
 #define NUM_KERNELS (sizeof manifest_kernels / sizeof manifest_kernels[0])
 
-/* ---- The simulator's side
- * ------------------------------------------------------------------------ */
+/* ---- The simulator's side ---- */
 
 static bool open_session(test_session *session) {
     cl_int code = CL_SUCCESS;
@@ -146,26 +145,45 @@ static int run_kernel(void *argument) {
     return result;
 }
 
-/* Neighbouring work-items write and read local memory with no barrier between. */
-static int run_racy_kernel(void *unused) {
-    static const char source[] = "__kernel void racy(__global int *out) {\n"
-                                 "    __local int shared[16];\n"
-                                 "    const int i = (int)get_local_id(0);\n"
-                                 "    shared[i] = i;\n"
-                                 "    out[i] = shared[(i + 1) % 16];\n"
-                                 "}\n";
-    const char *text = source;
+/* Small kernels, each with a defect that one of the checks must find. */
+typedef struct planted {
+    const char *name;
+    bool finds_uninitialized;
+    const char *found; /* part of the log */
+    const char *source;
+} planted;
+
+static const planted planted_defects[] = {
+    {"race", false, "data race",
+     "__kernel void planted(__global int *out) {\n"
+     "    __local int shared[16];\n"
+     "    const int i = (int)get_local_id(0);\n"
+     "    shared[i] = i;\n"
+     "    out[i] = shared[(i + 1) % 16];\n" /* no barrier between */
+     "}\n"},
+    {"overrun", false, "Invalid write",
+     "__kernel void planted(__global int *out) { out[get_global_id(0) + 1] = 1; }\n"},
+    {"uninitialized", true, "ninitialized",
+     "__kernel void planted(__global int *out) {\n"
+     "    int values[16];\n"
+     "    values[get_global_id(0) / 2] = 1;\n"
+     "    out[get_global_id(0)] = values[15];\n"
+     "}\n"},
+};
+
+static int run_planted(void *argument) {
+    const planted *defect = (const planted *)argument;
+    const char *text = defect->source;
     const size_t global = 16;
     test_session session;
     cl_int code = CL_SUCCESS;
-    (void)unused;
     if (!open_session(&session)) {
         return 2;
     }
     cl_program program = clCreateProgramWithSource(session.context, 1, &text, NULL, &code);
-    code = clBuildProgram(program, 1, &session.id, "", NULL, NULL);
-    cl_kernel kernel = clCreateKernel(program, "racy", &code);
-    cl_mem out = clCreateBuffer(session.context, CL_MEM_WRITE_ONLY, 64, NULL, &code);
+    code = clBuildProgram(program, 1, &session.id, "-cl-std=CL1.2", NULL, NULL);
+    cl_kernel kernel = clCreateKernel(program, "planted", &code);
+    cl_mem out = clCreateBuffer(session.context, CL_MEM_READ_WRITE, 64, NULL, &code);
     clSetKernelArg(kernel, 0, sizeof out, &out);
     code = clEnqueueNDRangeKernel(session.queue, kernel, 1, NULL, &global, &global, 0, NULL, NULL);
     clFinish(session.queue);
@@ -176,8 +194,7 @@ static int run_racy_kernel(void *unused) {
     return code == CL_SUCCESS ? 0 : 2;
 }
 
-/* ---- Outside
- * -------------------------------------------------------------------------------------- */
+/* ---- Outside ---- */
 
 static char folder[512];
 static char log_path[600];
@@ -206,6 +223,7 @@ static int begin(void **state) {
     setenv("OCLGRIND_LOG", log_path, 1);
     setenv("OCLGRIND_CHECK_API", "1", 1);
     setenv("OCLGRIND_DATA_RACES", "1", 1);
+    setenv("OCLGRIND_UNIFORM_WRITES", "1", 1); /* writes of one value by several, too */
     setenv("OCLGRIND_MAX_ERRORS", "10", 1);
     setenv("OCLGRIND_NUM_THREADS", "1", 1);
     return 0;
@@ -227,42 +245,42 @@ static size_t read_log(char *text, size_t capacity) {
     return length;
 }
 
-/* The CPU variant keeps rows in large local or private memory; the portable one must do with 32
- * KiB. */
-static void set_local_memory(const char *kernel) {
-    const size_t length = strlen(kernel);
-    if (length > 4 && strcmp(kernel + length - 4, "_cpu") == 0) {
-        setenv("OCLGRIND_LOCAL_MEM_SIZE", "1048576", 1);
-    } else {
-        setenv("OCLGRIND_LOCAL_MEM_SIZE", "32768", 1);
-    }
-}
-
-static int simulate(const char *kernel, bool finds_uninitialized) {
+static void set_checks(bool finds_uninitialized, const char *local_memory) {
     unlink(log_path);
-    set_local_memory(kernel);
+    setenv("OCLGRIND_LOCAL_MEM_SIZE", local_memory, 1);
     if (finds_uninitialized) {
         setenv("OCLGRIND_UNINITIALIZED", "1", 1);
     } else {
         unsetenv("OCLGRIND_UNINITIALIZED");
     }
+}
+
+/* The CPU variant keeps rows in large local or private memory; the portable one must do with 32
+ * KiB. */
+static const char *local_memory_for(const char *kernel) {
+    const size_t length = strlen(kernel);
+    return length > 4 && strcmp(kernel + length - 4, "_cpu") == 0 ? "1048576" : "32768";
+}
+
+static int simulate(const char *kernel, bool finds_uninitialized, char *log, size_t capacity) {
     char name[256];
     snprintf(name, sizeof name, "%s", kernel);
-    return test_child_run(strcmp(kernel, "racy") == 0 ? run_racy_kernel : run_kernel, name, output,
-                          sizeof output);
+    set_checks(finds_uninitialized, local_memory_for(kernel));
+    const int result = test_child_run(run_kernel, name, output, sizeof output);
+    read_log(log, capacity);
+    return result;
 }
 
 static void check_kernel(const char *kernel) {
     static char log[1 << 16];
-    int result = simulate(kernel, true);
-    read_log(log, sizeof log);
+    int result = simulate(kernel, true, log, sizeof log);
     if (strstr(output, "freeze") != NULL || strstr(log, "freeze") != NULL) {
-        /* The simulator's uninitialised-value check does not know this instruction of LLVM. */
-        printf("%s: without the check for uninitialised values (freeze)\n", kernel);
-        result = simulate(kernel, false);
-        read_log(log, sizeof log);
+        /* The check for uninitialised values does not know this instruction of LLVM. */
+        printf("%s: races, memory, API; NOT uninitialised values (instruction \"freeze\")\n",
+               kernel);
+        result = simulate(kernel, false, log, sizeof log);
     } else {
-        printf("%s: all checks\n", kernel);
+        printf("%s: races, memory, API, uninitialised values\n", kernel);
     }
     if (result != 0 || log[0] != '\0') {
         fail_msg("%s: exit code %d\noutput: %.3000s\nlog: %.6000s", kernel, result, output, log);
@@ -295,12 +313,18 @@ static void test_races_every_kernel_has_three_shapes_one_ragged(void **state) {
     }
 }
 
-static void test_races_planted_race_is_found(void **state) {
+static void test_races_planted_defects_are_found(void **state) {
     static char log[1 << 16];
     (void)state;
-    assert_int_equal(simulate("racy", true), 0);
-    assert_true(read_log(log, sizeof log) > 0);
-    assert_non_null(strstr(log, "race"));
+    for (size_t i = 0; i < sizeof planted_defects / sizeof planted_defects[0]; i++) {
+        planted defect = planted_defects[i];
+        set_checks(defect.finds_uninitialized, "32768");
+        assert_int_equal(test_child_run(run_planted, &defect, output, sizeof output), 0);
+        read_log(log, sizeof log);
+        if (strstr(log, defect.found) == NULL) {
+            fail_msg("%s: \"%s\" is not in the log: %.2000s", defect.name, defect.found, log);
+        }
+    }
 }
 
 int main(void) {
@@ -311,7 +335,7 @@ int main(void) {
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_races_every_kernel_has_three_shapes_one_ragged),
-        cmocka_unit_test(test_races_planted_race_is_found),
+        cmocka_unit_test(test_races_planted_defects_are_found),
         cmocka_unit_test(test_races_every_kernel_is_clean),
     };
     return cmocka_run_group_tests(tests, begin, end);

@@ -23,8 +23,7 @@ static atomic_long live[NUM_KINDS];
 static const struct _cl_icd_dispatch *next_layer;
 static struct _cl_icd_dispatch this_layer;
 
-/* ---- Faults
- * -------------------------------------------------------------------------------------- */
+/* ---- Faults ---- */
 
 static atomic_long num_calls;
 static atomic_long failing_call; /* 0: none */
@@ -64,8 +63,7 @@ const char *object_counter_failed(void) {
     return failed_name;
 }
 
-/* ---- Counts
- * -------------------------------------------------------------------------------------- */
+/* ---- Counts ---- */
 
 long object_counter_live(void) {
     long total = 0;
@@ -92,8 +90,7 @@ static void count_if(int succeeded, enum object_kind kind, long change) {
     }
 }
 
-/* ---- Wrappers: one macro per form of function
- * -------------------------------------------------------- */
+/* ---- Wrappers: one macro per form of function ---- */
 
 /* Returns the object, gives the code through the last argument. */
 #define CREATES(kind, type, name, parameters, arguments)                                           \
@@ -276,11 +273,10 @@ CALLS(clGetProgramInfo,
     X(clGetProgramInfo)
 #define INSTALL(name) this_layer.name = wrap_##name;
 
-/* ---- The layer's interface
- * --------------------------------------------------------------------------- */
+/* ---- The layer's interface ---- */
 
-CL_API_ENTRY cl_int CL_API_CALL clGetLayerInfo(cl_layer_info name, size_t size, void *value,
-                                               size_t *size_ret) {
+EXPORTED CL_API_ENTRY cl_int CL_API_CALL clGetLayerInfo(cl_layer_info name, size_t size,
+                                                        void *value, size_t *size_ret) {
     const cl_layer_api_version version = CL_LAYER_API_VERSION_100;
     if (name != CL_LAYER_API_VERSION || (value != NULL && size < sizeof version)) {
         return CL_INVALID_VALUE;
@@ -294,10 +290,10 @@ CL_API_ENTRY cl_int CL_API_CALL clGetLayerInfo(cl_layer_info name, size_t size, 
     return CL_SUCCESS;
 }
 
-CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint num_entries,
-                                            const struct _cl_icd_dispatch *target,
-                                            cl_uint *num_entries_ret,
-                                            const struct _cl_icd_dispatch **layer) {
+EXPORTED CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint num_entries,
+                                                     const struct _cl_icd_dispatch *target,
+                                                     cl_uint *num_entries_ret,
+                                                     const struct _cl_icd_dispatch **layer) {
     const size_t known = sizeof this_layer / sizeof(void *);
     next_layer = target;
     memcpy(&this_layer, target, sizeof(void *) * (num_entries < known ? num_entries : known));

@@ -216,6 +216,9 @@ softmax_case softmax_case_random(test_random *random, bool is_gradient, bool has
         test_random_chance(random, 0.5) ? tested.scale : test_random_uniform(random, -2.0, 2.0);
     tested.deviation = test_random_uniform(random, 0.1, 8.0);
     tested.misalign = test_random_below(random, 32);
+    if (tested.variant == CLF_VARIANT_PORTABLE && test_random_chance(random, 0.5)) {
+        tested.variant = CLF_VARIANT_AUTO; /* every width class of it is a program to build */
+    }
     return tested;
 }
 

@@ -90,7 +90,7 @@ void test_expect_status_at(clf_status status, clf_status expected, const char *e
 
 void test_expect_contains_at(const char *text, const char *part, const char *file, int line) {
     if (strstr(text, part) == NULL) {
-        print_error("\"%s\"\n  does not contain \"%s\"\n", text, part);
+        print_error("\"%s\" is not in\n  \"%.700s\"\n", part, text);
         _fail(file, line);
     }
 }

@@ -185,8 +185,7 @@ static void test_open_null_place_is_refused(void **state) {
     test_expect_contains(clf_last_error(), "out_device is NULL");
 }
 
-/* ---- A context of the caller
- * --------------------------------------------------------------------- */
+/* ---- A context of the caller ---- */
 
 static void test_create_uses_and_keeps_the_callers_context(void **state) {
     (void)state;
@@ -240,8 +239,7 @@ static void test_accessors_of_null_give_null(void **state) {
     assert_null(clf_device_id(NULL));
 }
 
-/* ---- Descriptions
- * ------------------------------------------------------------------------------------ */
+/* ---- Descriptions ---- */
 
 static void test_describe_has_the_documented_members(void **state) {
     (void)state;

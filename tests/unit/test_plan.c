@@ -40,8 +40,7 @@ static void test_args_macros_set_the_documented_defaults(void **state) {
     assert_true(grad.scale == 1.0 && !grad.fixed_triu_mask && grad.variant == CLF_VARIANT_AUTO);
 }
 
-/* ---- Description
- * --------------------------------------------------------------------------------- */
+/* ---- Description ---- */
 
 static void test_plan_description_has_the_documented_members(void **state) {
     const test_session *session = (const test_session *)*state;
@@ -77,8 +76,7 @@ static void test_plan_description_has_the_documented_members(void **state) {
     }
 }
 
-/* ---- Variants
- * -------------------------------------------------------------------------------------- */
+/* ---- Variants ---- */
 
 static const char *variant_of(const clf_plan *plan, char text[32]) {
     json_t *value = test_plan_json(plan);
@@ -169,8 +167,7 @@ static void test_step_beyond_the_device_is_refused(void **state) {
     clf_plan_destroy(plan);
 }
 
-/* ---- Builds
- * ------------------------------------------------------------------------------------------ */
+/* ---- Builds ---- */
 
 static void test_build_failure_names_device_driver_options_and_line(void **state) {
     const test_session *session = (const test_session *)*state;
@@ -197,8 +194,7 @@ static void test_build_unknown_kernel_is_an_internal_error(void **state) {
     test_expect_contains(clf_last_error(), "no_such_kernel");
 }
 
-/* ---- Shapes
- * -------------------------------------------------------------------------------------------- */
+/* ---- Shapes ---- */
 
 static void test_plan_shapes_beyond_31_and_32_bits_are_planned(void **state) {
     const test_session *session = (const test_session *)*state;
