@@ -130,7 +130,7 @@ static inline float16 clf_attention_adjust(float16 score, const clf_attention_fe
         clf_attention_fetch(tensors->bias + row->bias_place + key * bias_stride, bias_stride, seen),
         (float16)(problem->bias_factor), score);
 #elif CLF_ATTENTION_BIAS
-    float16 distance = fabs((float16)((float)(key - row->place.row + problem->position_shift)) +
+    float16 distance = fabs((float16)((float)(key - row->place.position)) +
                             (float16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
     if (CLF_ATTENTION_BIAS == CLF_ATTENTION_BIAS_ROOT_SLOPES)
         distance = sqrt(distance);

@@ -156,7 +156,7 @@ static inline float clf_attention_adjust(float score, const clf_attention_item_r
         clf_load(tensors->bias + row->bias_place + key * problem->bias_strides[CLF_STRIDE_COLUMN]),
         problem->bias_factor, score);
 #elif CLF_ATTENTION_BIAS
-    float distance = fabs((float)(key - row->place.row + problem->position_shift));
+    float distance = fabs((float)(key - row->place.position));
     if (CLF_ATTENTION_BIAS == CLF_ATTENTION_BIAS_ROOT_SLOPES)
         distance = sqrt(distance);
     score = fma(-problem->bias_factor * tensors->bias[row->bias_place], distance, score);

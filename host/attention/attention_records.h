@@ -25,8 +25,8 @@ typedef struct clf_i_attention_sequence {
     int64_t band_lowest;    /* see shape/visibility.h */
     int64_t band_highest;
     int64_t prefix;
-    int64_t
-        bias_shift; /* compressed bias: how far this element's rows lie below the longest one's */
+    int64_t bias_shift;     /* compressed bias: rows that the longest element has more */
+    int64_t position_shift; /* slope bias: distance = |j - i + position_shift| */
 } clf_i_attention_sequence;
 
 /* One unit of work, for each head (or group of heads): some rows of a sequence, some of its keys.
@@ -34,8 +34,7 @@ typedef struct clf_i_attention_sequence {
 typedef struct clf_i_attention_tile {
     int64_t sequence;
     int64_t row_begin; /* rows [row_begin, row_begin + rows of the kernel's tile) */
-    int64_t
-        key_begin; /* keys [key_begin, key_end): all that any of the rows sees, or a split of it */
+    int64_t key_begin; /* keys [key_begin, key_end): all that any row sees, or a part of them */
     int64_t key_end;
     int64_t partial; /* which split of its rows this is; 0 without splitting */
 } clf_i_attention_tile;
@@ -54,7 +53,6 @@ typedef struct clf_i_attention_problem {
     int64_t out_strides[3];
     int64_t mask_strides[3]; /* head, row, column; 0 where the mask repeats */
     int64_t bias_strides[3];
-    int64_t position_shift; /* slope bias: distance = |j - i + position_shift| */
     int64_t bias_first_row; /* compressed bias: length of the longest sequence - 1024 */
     uint64_t dropout_seed;
     uint64_t dropout_offset;

@@ -57,7 +57,8 @@ static void place_tokens(const clf_i_attention_geometry *geometry, int64_t b,
     sequence->value_offset = b * geometry->value.batch + span->key_begin * geometry->value.token;
 }
 
-static void place_pairs(const clf_i_attention_geometry *geometry, int64_t b,
+static void place_pairs(const clf_flash_attention_args *args,
+                        const clf_i_attention_geometry *geometry, int64_t b,
                         const clf_i_attention_span *span, const clf_i_attention_pairs *pairs,
                         clf_i_attention_sequence *sequence) {
     sequence->mask_offset = b * pairs->mask.batch;
@@ -67,6 +68,9 @@ static void place_pairs(const clf_i_attention_geometry *geometry, int64_t b,
     }
     sequence->bias_offset = b * pairs->bias.batch;
     sequence->bias_shift = geometry->key_length - span->key_length;
+    /* In mode 8 only the first element is a slice; without a mask the mode does not count. */
+    const bool is_whole = b > 0 && pairs->has_mask && args->sparse_mode == 8;
+    sequence->position_shift = is_whole ? 0 : args->kv_start_idx - args->q_start_idx;
 }
 
 static void place_visibility(const clf_flash_attention_args *args,
@@ -136,7 +140,7 @@ clf_status clf_i_attention_sequences_make(const clf_flash_attention_args *args,
         clf_i_attention_sequence *sequence = &tables->sequences[tables->num_sequences++];
         place_tokens(geometry, geometry->is_varlen ? 0 : b, span, sequence);
         place_statistics(args, geometry, b, sequence, span->query_begin);
-        place_pairs(geometry, b, span, pairs, sequence);
+        place_pairs(args, geometry, b, span, pairs, sequence);
         place_visibility(args, pairs, b, b == slice, sequence);
         sequence->dropout_offset = dropout_offset;
         dropout_offset += geometry->num_heads * span->query_length * span->key_length;

@@ -8,6 +8,7 @@
 #define WORKSPACE_HEAD    64 /* bytes before the partial results */
 #define SUMS_PER_ITEM     64 /* portable: private sums of a work-item that still fit its registers */
 #define MOST_ROWS         64
+#define FEW_ROWS          8  /* rows up to which the decoding kernel is the faster one */
 #define GROUPED_MOST_ROWS 16 /* query rows up to which the heads of a group share a tile */
 
 static int64_t smaller(int64_t a, int64_t b) {
@@ -22,6 +23,15 @@ static int64_t round_up(int64_t value, int64_t multiple) {
     return (value + multiple - 1) / multiple * multiple;
 }
 
+/* The smallest power of two that is at least `value`, or `limit`, a power of two, at most. */
+static int64_t power_of_two_from(int64_t value, int64_t limit) {
+    int64_t power = 1;
+    while (power < value && power < limit) {
+        power *= 2;
+    }
+    return power;
+}
+
 static int64_t group_of(const clf_i_attention_request *request) {
     const clf_i_attention_geometry *geometry = &request->geometry;
     return geometry->num_key_heads > 0 ? geometry->num_heads / geometry->num_key_heads : 1;
@@ -33,56 +43,102 @@ int64_t clf_i_attention_num_unit_heads(const clf_i_attention_request *request,
 }
 
 size_t clf_i_attention_workspace_size(const clf_i_attention_request *request,
-                                      const clf_i_attention_tiling *tiling, size_t num_tiles) {
-    if (tiling->num_splits == 1) {
+                                      const clf_i_attention_tile_sizes *sizes, size_t num_tiles) {
+    if (!sizes->merges) {
         return WORKSPACE_HEAD;
     }
-    const size_t units = num_tiles * (size_t)clf_i_attention_num_unit_heads(request, tiling);
-    const size_t floats = (size_t)(tiling->rows * (2 + request->geometry.value_depth));
+    const size_t units =
+        num_tiles * (size_t)clf_i_attention_num_unit_heads(request, &sizes->tiling);
+    const size_t floats = (size_t)(sizes->tiling.rows * (2 + request->geometry.value_depth));
     return WORKSPACE_HEAD + units * floats * sizeof(float);
 }
 
-/* ---- cpu ---- */
+/* ---- cpu, lanes are rows ---- */
 
-static size_t cpu_local_memory(const clf_i_attention_request *request, int64_t rows, int64_t keys) {
+static size_t cpu_local_memory(const clf_i_attention_request *request,
+                               const clf_i_attention_tile_sizes *sizes) {
     const int64_t depth = round_up(request->geometry.depth, WIDE);
     const int64_t value_depth = round_up(request->geometry.value_depth, WIDE);
-    int64_t bytes = 4 * rows * (depth + value_depth + keys) + 4 * keys * (depth + value_depth);
+    const int64_t rows = sizes->row_vectors * WIDE;
+    const int64_t keys = sizes->tiling.key_tile;
+    int64_t bytes = 4 * rows * (sizes->panels * (depth + value_depth) + keys);
+    bytes += sizes->is_staged ? 4 * keys * (depth + value_depth) : 0;
     bytes += request->pairs.bias_kind == CLF_I_BIAS_TENSOR ? 4 * rows * keys : 0;
     bytes += request->pairs.reads_mask ? rows * keys : 0;
     bytes += request->pairs.dropout_kind != CLF_I_DROPOUT_NONE ? rows * keys / 8 : 0;
     return (size_t)bytes;
 }
 
+/* Neighbouring keys lie apart: reading them in place would touch a page for each. */
+static bool keys_lie_apart(const clf_i_attention_geometry *geometry) {
+    return geometry->key.token != geometry->depth || geometry->value.token != geometry->value_depth;
+}
+
 /* Tiles shrink until they fit the second-level cache, where most of a tile lives. */
-static void choose_cpu(const clf_device *device, const char *kernel,
-                       const clf_i_attention_request *request, int64_t packed_rows,
+static void shrink_cpu(const clf_i_attention_request *request, size_t limit,
                        clf_i_attention_tile_sizes *sizes) {
-    const size_t limit = (size_t)smaller(
-        (int64_t)clf_i_device_capabilities(device)->local_memory,
-        clf_i_tuning_value(device, kernel, "local_memory", 1 << 15, 1 << 24, 1 << 19));
-    int64_t vectors = clf_i_tuning_value(device, kernel, "row_vectors", 1, 4, 4);
-    int64_t keys = clf_i_tuning_value(device, kernel, "key_tile", 32, 128, 64);
-    while (vectors > 1 && vectors / 2 * WIDE >= packed_rows) {
-        vectors /= 2;
+    while (cpu_local_memory(request, sizes) > limit) {
+        if (sizes->panels > 1) {
+            sizes->panels /= 2;
+        } else if (sizes->tiling.key_tile > 32) {
+            sizes->tiling.key_tile -= 32;
+        } else if (sizes->row_vectors > 1) {
+            sizes->row_vectors /= 2;
+        } else {
+            return;
+        }
     }
-    keys = round_up(keys, 32);
-    while (keys > 32 && cpu_local_memory(request, vectors * WIDE, keys) > limit) {
-        keys -= 32;
-    }
-    while (vectors > 1 && cpu_local_memory(request, vectors * WIDE, keys) > limit) {
-        vectors /= 2;
-    }
-    sizes->tiling.rows = vectors * WIDE;
-    sizes->tiling.key_tile = keys;
-    sizes->local_memory = cpu_local_memory(request, vectors * WIDE, keys);
+}
+
+static void choose_cpu(const clf_device *device, const clf_i_attention_request *request,
+                       int64_t packed_rows, clf_i_attention_tile_sizes *sizes) {
+    sizes->kernel = "clf_flash_attention_cpu";
+    const char *kernel = sizes->kernel;
+    const int64_t local_memory = (int64_t)clf_i_device_capabilities(device)->local_memory;
+    const int64_t limit =
+        clf_i_tuning_value(device, kernel, "local_memory", 1 << 15, 1 << 24, 1 << 19);
+    const bool apart = keys_lie_apart(&request->geometry);
+    sizes->row_vectors =
+        power_of_two_from((packed_rows + WIDE - 1) / WIDE,
+                          clf_i_tuning_value(device, kernel, "row_vectors", 1, 4, 4));
+    sizes->panels =
+        clf_i_tuning_value(device, kernel, apart ? "panels_apart" : "panels", 1, 8, apart ? 4 : 2);
+    sizes->panels = power_of_two_from(
+        (packed_rows + sizes->row_vectors * WIDE - 1) / (sizes->row_vectors * WIDE), sizes->panels);
+    sizes->is_staged = apart || request->args.query->dtype != CLF_DTYPE_FP32;
+    sizes->tiling.key_tile =
+        round_up(clf_i_tuning_value(device, kernel, "key_tile", 32, 128, 64), 32);
+    shrink_cpu(request, (size_t)smaller(limit, local_memory), sizes);
+    sizes->tiling.rows = sizes->row_vectors * WIDE * sizes->panels;
+    sizes->local_memory = cpu_local_memory(request, sizes);
+}
+
+/* ---- cpu, lanes are depths: decoding ---- */
+
+static size_t few_rows_local_memory(const clf_i_attention_request *request, int64_t rows,
+                                    int64_t keys) {
+    const int64_t depth = round_up(request->geometry.depth, WIDE);
+    const int64_t value_depth = round_up(request->geometry.value_depth, larger(256 / rows, WIDE));
+    return (size_t)(4 * rows * (depth + value_depth + keys + 256) + 64);
+}
+
+static void choose_few_rows(const clf_device *device, const clf_i_attention_request *request,
+                            int64_t packed_rows, clf_i_attention_tile_sizes *sizes) {
+    sizes->kernel = "clf_flash_attention_few_rows_cpu";
+    sizes->merges = true;
+    sizes->tiling.rows = power_of_two_from(packed_rows, FEW_ROWS);
+    sizes->tiling.key_tile =
+        round_up(clf_i_tuning_value(device, sizes->kernel, "key_tile", 32, 64, 64), 32);
+    sizes->local_memory =
+        few_rows_local_memory(request, sizes->tiling.rows, sizes->tiling.key_tile);
 }
 
 /* ---- portable ---- */
 
-static void choose_portable(const clf_device *device, const char *kernel,
-                            const clf_i_attention_request *request, int64_t packed_rows,
-                            clf_i_attention_tile_sizes *sizes) {
+static void choose_portable(const clf_device *device, const clf_i_attention_request *request,
+                            int64_t packed_rows, clf_i_attention_tile_sizes *sizes) {
+    sizes->kernel = "clf_flash_attention_portable";
+    const char *kernel = sizes->kernel;
     const int64_t side = clf_i_tuning_value(device, kernel, "group_side", 1, 16, 8);
     const int64_t keys = round_up(clf_i_tuning_value(device, kernel, "key_tile", 8, 64, 32), side);
     const int64_t chunk =
@@ -126,8 +182,7 @@ static int64_t choose_splits(const clf_device *device, const char *kernel,
     return larger(1, smaller((wanted + units - 1) / units, geometry->key_length / least_keys));
 }
 
-clf_i_attention_tile_sizes clf_i_attention_choose_tiles(const clf_plan *plan, const char *kernel,
-                                                        clf_variant variant,
+clf_i_attention_tile_sizes clf_i_attention_choose_tiles(const clf_plan *plan, clf_variant variant,
                                                         const clf_i_attention_request *request) {
     const clf_device *device = clf_i_plan_device(plan);
     const clf_i_attention_geometry *geometry = &request->geometry;
@@ -136,11 +191,14 @@ clf_i_attention_tile_sizes clf_i_attention_choose_tiles(const clf_plan *plan, co
         sizes.tiling.heads_per_tile = group_of(request);
     }
     const int64_t packed_rows = geometry->query_length * sizes.tiling.heads_per_tile;
-    if (variant == CLF_VARIANT_CPU) {
-        choose_cpu(device, kernel, request, packed_rows, &sizes);
+    if (variant != CLF_VARIANT_CPU) {
+        choose_portable(device, request, packed_rows, &sizes);
+    } else if (packed_rows <= FEW_ROWS) {
+        choose_few_rows(device, request, packed_rows, &sizes);
     } else {
-        choose_portable(device, kernel, request, packed_rows, &sizes);
+        choose_cpu(device, request, packed_rows, &sizes);
     }
-    sizes.tiling.num_splits = choose_splits(device, kernel, request, &sizes.tiling);
+    sizes.tiling.num_splits = choose_splits(device, sizes.kernel, request, &sizes.tiling);
+    sizes.merges = sizes.merges || sizes.tiling.num_splits > 1;
     return sizes;
 }

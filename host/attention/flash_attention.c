@@ -20,7 +20,6 @@ typedef struct building {
     clf_plan *plan;
     const clf_i_attention_request *request;
     clf_variant variant;
-    const char *kernel;
     clf_i_attention_tile_sizes sizes;
     clf_i_attention_tables tables;
     clf_i_attention_problem problem;
@@ -137,8 +136,8 @@ static clf_status make_tables(building *building) {
     }
     if (status == CLF_SUCCESS) {
         building->workspace = clf_i_plan_reserve_workspace(
-            building->plan, clf_i_attention_workspace_size(request, &building->sizes.tiling,
-                                                           building->tables.num_tiles));
+            building->plan,
+            clf_i_attention_workspace_size(request, &building->sizes, building->tables.num_tiles));
     }
     return status;
 }
@@ -178,7 +177,7 @@ static void add_common_defines(const building *building, launch *launch) {
     add_define(launch, "CLF_ATTENTION_DEPTH", request->geometry.depth);
     add_define(launch, "CLF_ATTENTION_VALUE_DEPTH", request->geometry.value_depth);
     add_define(launch, "CLF_ATTENTION_DROPOUT", request->pairs.dropout_kind);
-    add_define(launch, "CLF_ATTENTION_SPLIT", tiling->num_splits > 1);
+    add_define(launch, "CLF_ATTENTION_SPLIT", building->sizes.merges);
     add_define(launch, "CLF_ATTENTION_GROUPED", tiling->heads_per_tile > 1);
     add_define(launch, "CLF_ATTENTION_DEPTH_CONTIGUOUS", depth_is_contiguous(&request->geometry));
 }
@@ -226,7 +225,13 @@ static clf_status launch_reset(const building *building) {
 /* Persistent work-groups, one for each compute unit, that take units from a counter. */
 static void set_cpu(const building *building, launch *launch) {
     const int64_t groups = (int64_t)clf_i_plan_capabilities(building->plan)->compute_units;
-    add_define(launch, "CLF_ATTENTION_ROW_VECTORS", building->sizes.tiling.rows / 16);
+    if (building->sizes.row_vectors > 0) {
+        add_define(launch, "CLF_ATTENTION_ROW_VECTORS", building->sizes.row_vectors);
+        add_define(launch, "CLF_ATTENTION_PANELS", building->sizes.panels);
+        add_define(launch, "CLF_ATTENTION_STAGED", building->sizes.is_staged);
+    } else {
+        add_define(launch, "CLF_ATTENTION_ROWS", building->sizes.tiling.rows);
+    }
     launch->step.dimensions = 1;
     launch->step.global[0] = (size_t)(groups < num_units(building) ? groups : num_units(building));
     launch->step.local[0] = 1;
@@ -247,7 +252,7 @@ static void set_portable(const building *building, launch *launch) {
 static clf_status launch_forward(const building *building) {
     const clf_i_attention_pairs *pairs = &building->request->pairs;
     launch launch;
-    begin_launch(&launch, building->kernel);
+    begin_launch(&launch, building->sizes.kernel);
     add_common_defines(building, &launch);
     add_define(&launch, "CLF_ATTENTION_MASK", pairs->reads_mask);
     add_define(&launch, "CLF_ATTENTION_BIAS", pairs->bias_kind);
@@ -292,7 +297,7 @@ static clf_status add_launches(building *building) {
     if (status == CLF_SUCCESS) {
         status = launch_forward(building);
     }
-    if (status == CLF_SUCCESS && building->sizes.tiling.num_splits > 1) {
+    if (status == CLF_SUCCESS && building->sizes.merges) {
         status = launch_merge(building);
     }
     return status;
@@ -344,26 +349,16 @@ static void set_cost(const building *building) {
  * ------------------------------------------------------------------------------------- */
 
 static clf_status choose_variant(building *building) {
-    static const struct {
-        clf_variant variant;
-        const char *kernel;
-    } best_first[] = {{CLF_VARIANT_CPU, "clf_flash_attention_cpu"},
-                      {CLF_VARIANT_PORTABLE, "clf_flash_attention_portable"}};
+    static const clf_variant best_first[] = {CLF_VARIANT_CPU, CLF_VARIANT_PORTABLE};
     enum { NUM_VARIANTS = sizeof best_first / sizeof best_first[0] };
     clf_i_variant_option options[NUM_VARIANTS];
     for (size_t i = 0; i < NUM_VARIANTS; ++i) {
-        options[i].variant = best_first[i].variant;
+        options[i].variant = best_first[i];
         options[i].refusal =
-            clf_i_variant_refusal(clf_i_plan_capabilities(building->plan), best_first[i].variant);
+            clf_i_variant_refusal(clf_i_plan_capabilities(building->plan), best_first[i]);
     }
-    const clf_status status = clf_i_plan_choose_variant(
-        building->plan, building->request->args.variant, options, NUM_VARIANTS, &building->variant);
-    for (size_t i = 0; i < NUM_VARIANTS; ++i) {
-        if (best_first[i].variant == building->variant) {
-            building->kernel = best_first[i].kernel;
-        }
-    }
-    return status;
+    return clf_i_plan_choose_variant(building->plan, building->request->args.variant, options,
+                                     NUM_VARIANTS, &building->variant);
 }
 
 static clf_status fill_plan(building *building) {
@@ -376,8 +371,8 @@ static clf_status fill_plan(building *building) {
             clf_i_attention_sequences_make(&building->request->args, &building->request->geometry,
                                            &building->request->pairs, &building->tables);
         if (status == CLF_SUCCESS) {
-            building->sizes = clf_i_attention_choose_tiles(building->plan, building->kernel,
-                                                           building->variant, building->request);
+            building->sizes =
+                clf_i_attention_choose_tiles(building->plan, building->variant, building->request);
             status = add_launches(building);
         }
         if (status == CLF_SUCCESS) {
