@@ -203,19 +203,11 @@ static inline void clf_row_store(const clf_softmax_row *row, const float16 *powe
         for (long column = 0; column < whole; column += CLF_WIDE)
             clf_wide_store(clf_wide_narrow(powers[column / CLF_WIDE] * inverse), row->y + column);
     }
-    if (whole == row->width)
-        return;
-    long column = whole;
-    if (whole < row->mask.live) {
-        const clf_wide_storage rest = clf_wide_narrow(powers[whole / CLF_WIDE] * inverse);
-        const int count = (int)min(row->width - whole, (long)CLF_WIDE);
-        if (count == CLF_WIDE)
-            clf_wide_store(rest, row->y + whole);
-        else
-            clf_wide_scatter(rest, row->y + whole, 1, count);
-        column += count;
-    }
-    clf_wide_fill(row->y, 1, column, row->width, 0.0f, streaming);
+    if (whole < row->mask.live)
+        clf_wide_finish(row->y, clf_wide_narrow(powers[whole / CLF_WIDE] * inverse), whole,
+                        row->width, streaming);
+    else
+        clf_wide_fill(row->y, 1, whole, row->width, 0.0f, streaming);
 }
 
 /* Step by step over all rows of the batch, so that the horizontal reductions and the division of

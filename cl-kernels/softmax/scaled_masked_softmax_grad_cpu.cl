@@ -116,19 +116,14 @@ static void clf_row_contiguous(const clf_softmax_grad_row *row, float scale, boo
         for (long column = 0; column < whole; column += CLF_WIDE)
             clf_wide_store(clf_row_full_result(row, column, sum, scale), row->grad_x + column);
     }
-    long column = whole;
     if (whole < row->mask.live) {
         /* The lanes behind the live columns are zeros, which belong there within the row. */
         const clf_wide_storage rest =
             clf_row_result(row, whole, clf_softmax_count(&row->mask, whole), true, sum, scale);
-        const int count = (int)min(row->width - whole, (long)CLF_WIDE);
-        if (count == CLF_WIDE)
-            clf_wide_store(rest, row->grad_x + whole);
-        else
-            clf_wide_scatter(rest, row->grad_x + whole, 1, count);
-        column += count;
+        clf_wide_finish(row->grad_x, rest, whole, row->width, streaming);
+    } else {
+        clf_wide_fill(row->grad_x, 1, whole, row->width, 0.0f, streaming);
     }
-    clf_wide_fill(row->grad_x, 1, column, row->width, 0.0f, streaming);
 }
 
 /* Any column strides. */
