@@ -29,7 +29,9 @@ float clf_i_dropout_round(float probability, clf_dtype dtype) {
     int exponent = 0;
     frexpf(probability, &exponent);
     const int shift = (exponent > lowest ? exponent : lowest) - significand;
-    return ldexpf(nearbyintf(ldexpf(probability, -shift)), shift);
+    /* The sum has just this spacing, and is rounded to it. */
+    const float large = ldexpf(1.5f, shift + 23);
+    return (probability + large) - large;
 }
 
 static clf_status check_args(const clf_dropout_mask_args *args) {

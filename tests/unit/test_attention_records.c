@@ -178,9 +178,7 @@ static void check_pairs(const subject *opened, const clf_i_attention_sequence *s
         const double slope =
             load(&opened->tensors.pse, sequence->bias_offset + place->head * pairs->bias.head);
         const bool is_root = pairs->bias_kind == CLF_I_BIAS_SQUARE_ROOT_SLOPE;
-        const int64_t shift = opened->tensors.args.kv_start_idx - opened->tensors.args.q_start_idx;
-        const bool shifts = opened->tensors.args.sparse_mode != 8 || place->element == 0;
-        const double distance = (double)llabs(1 - place->row + (shifts ? shift : 0));
+        const double distance = (double)llabs(1 - place->row + sequence->position_shift);
         expect(opened,
                same(-slope * (is_root ? sqrt(distance) : distance),
                     oracle_attention_bias(&opened->oracle, place, 1)),
