@@ -30,7 +30,8 @@ typedef struct attention_kind {
     clf_variant variant;
 } attention_kind;
 
-/* Kinds that together hold every two of their properties' values, as far as `capacity` lets them.
+/* Kinds that together hold every two of their properties' values (but for those of depth and bias,
+ * which are too many), as far as `capacity` lets them.
  * Returns how many; `*out_missing` is the number of pairs that found no place. */
 size_t attention_kinds_draw(test_random *random, bool has_cpu_variant, attention_kind *kinds,
                             size_t capacity, size_t *out_missing);

@@ -212,9 +212,9 @@ static void test_attention_oracle_check_rejects_wrong_results(void **state) {
     test_random random = test_random_from(test_seed());
     host_problem made;
     oracle_attention problem;
-    float out[OUT];
-    float max[2 * ROWS * 8];
-    float sum[2 * ROWS * 8];
+    float out[OUT] = {0.0F};
+    float max[2 * ROWS * 8] = {0.0F};
+    float sum[2 * ROWS * 8] = {0.0F};
     const oracle_attention_outputs outputs = {out, max, sum};
     make_problem(&made, &random, 2, 1, ROWS, KEYS, DEPTH, DEPTH);
     assert_true(oracle_attention_open(&problem, &made.args, &made.inputs));
@@ -249,9 +249,9 @@ static void test_attention_oracle_check_rejects_shifted_statistics(void **state)
     test_random random = test_random_from(test_seed());
     host_problem made;
     oracle_attention problem;
-    float out[5 * 4];
-    float max[5 * 8];
-    float sum[5 * 8];
+    float out[5 * 4] = {0.0F};
+    float max[5 * 8] = {0.0F};
+    float sum[5 * 8] = {0.0F};
     const oracle_attention_outputs outputs = {out, max, sum};
     make_problem(&made, &random, 1, 1, 5, 12, 4, 4);
     assert_true(oracle_attention_open(&problem, &made.args, &made.inputs));
