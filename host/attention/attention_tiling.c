@@ -2,6 +2,7 @@
  */
 #include "attention/attention_tiling.h"
 
+#include "device/cpu_extensions.h"
 #include "tune/tuning.h"
 
 #define WIDE              16 /* rows in a vector, cpu */
@@ -62,6 +63,10 @@ static size_t cpu_local_memory(const clf_i_attention_request *request,
     const int64_t rows = sizes->row_vectors * WIDE;
     const int64_t keys = sizes->tiling.key_tile;
     int64_t bytes = 4 * rows * (sizes->panels * (depth + value_depth) + keys);
+    if (sizes->uses_bf16_dot) {
+        bytes = 4 * rows * (sizes->panels * (depth / 2 + value_depth) + keys + keys / 2) +
+                2 * keys * (depth + value_depth);
+    }
     bytes += sizes->is_staged ? 4 * keys * (depth + value_depth) : 0;
     bytes += request->pairs.bias_kind == CLF_I_BIAS_TENSOR ? 4 * rows * keys : 0;
     bytes += request->pairs.reads_mask ? rows * keys : 0;
@@ -105,7 +110,10 @@ static void choose_cpu(const clf_device *device, const clf_i_attention_request *
         clf_i_tuning_value(device, kernel, apart ? "panels_apart" : "panels", 1, 8, apart ? 4 : 2);
     sizes->panels = power_of_two_from(
         (packed_rows + sizes->row_vectors * WIDE - 1) / (sizes->row_vectors * WIDE), sizes->panels);
-    sizes->is_staged = apart || request->args.query->dtype != CLF_DTYPE_FP32;
+    sizes->uses_bf16_dot = request->args.query->dtype == CLF_DTYPE_BF16 &&
+                           clf_i_cpu_extension_refusal(device, CLF_I_CPU_BF16_DOT) == NULL;
+    sizes->is_staged =
+        !sizes->uses_bf16_dot && (apart || request->args.query->dtype != CLF_DTYPE_FP32);
     sizes->tiling.key_tile =
         round_up(clf_i_tuning_value(device, kernel, "key_tile", 32, 128, 64), 32);
     shrink_cpu(request, (size_t)smaller(limit, local_memory), sizes);

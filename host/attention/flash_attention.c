@@ -226,6 +226,7 @@ static void set_cpu(const building *building, launch *launch) {
         add_define(launch, "CLF_ATTENTION_ROW_VECTORS", building->sizes.row_vectors);
         add_define(launch, "CLF_ATTENTION_PANELS", building->sizes.panels);
         add_define(launch, "CLF_ATTENTION_STAGED", building->sizes.is_staged);
+        add_define(launch, "CLF_ATTENTION_BF16_DOT", building->sizes.uses_bf16_dot);
     } else {
         add_define(launch, "CLF_ATTENTION_ROWS", building->sizes.tiling.rows);
     }
@@ -313,6 +314,7 @@ static clf_status set_parameters(const building *building) {
         {"heads_per_tile", tiling->heads_per_tile},
         {"key_splits", tiling->num_splits},
         {"tiles", (int64_t)building->tables.num_tiles},
+        {"bf16_dot", building->sizes.uses_bf16_dot},
         {"dropout_elements", clf_i_attention_num_elements(&building->request->geometry)},
     };
     clf_status status = CLF_SUCCESS;

@@ -61,8 +61,13 @@ static const race_shape race_shapes[] = {
 };
 #define NUM_SHAPES (sizeof race_shapes / sizeof race_shapes[0])
 
-#define CLF_KERNEL(name, file, operator_name, variant) #name,
-static const char *const manifest_kernels[] = {
+typedef struct manifest_kernel {
+    const char *name;
+    const char *operator_name;
+} manifest_kernel;
+
+#define CLF_KERNEL(name, file, operator_name, variant) {#name, #operator_name},
+static const manifest_kernel manifest_kernels[] = {
 #include "manifest.def"
 };
 #undef CLF_KERNEL
@@ -291,10 +296,20 @@ static void check_kernel(const char *kernel) {
     }
 }
 
+/* Probes are instructions that a simulator does not have, on one work-item. */
+static bool is_probe(const manifest_kernel *kernel) {
+    return strcmp(kernel->operator_name, "probe") == 0;
+}
+
 static void test_races_every_kernel_is_clean(void **state) {
     (void)state;
     for (size_t i = 0; i < NUM_KERNELS; i++) {
-        check_kernel(manifest_kernels[i]);
+        if (is_probe(&manifest_kernels[i])) {
+            printf("%s: skipped, the simulator does not know its instructions\n",
+                   manifest_kernels[i].name);
+        } else {
+            check_kernel(manifest_kernels[i].name);
+        }
     }
     printf("%zu kernels\n", NUM_KERNELS);
 }
@@ -304,16 +319,16 @@ static void test_races_every_kernel_has_three_shapes_one_ragged(void **state) {
     for (size_t i = 0; i < NUM_KERNELS; i++) {
         int count = 0;
         int ragged = 0;
-        attention_races_count(manifest_kernels[i], &count, &ragged);
+        attention_races_count(manifest_kernels[i].name, &count, &ragged);
         for (size_t j = 0; j < NUM_SHAPES; j++) {
-            if (strcmp(race_shapes[j].kernel, manifest_kernels[i]) == 0) {
+            if (strcmp(race_shapes[j].kernel, manifest_kernels[i].name) == 0) {
                 count++;
                 ragged += race_shapes[j].shape[2] % 2 != 0 && race_shapes[j].shape[1] % 2 != 0;
             }
         }
-        if (count < 3 || ragged < 1) {
+        if (!is_probe(&manifest_kernels[i]) && (count < 3 || ragged < 1)) {
             fail_msg("%s has %d shapes, %d of them ragged; at least 3 and 1 are needed",
-                     manifest_kernels[i], count, ragged);
+                     manifest_kernels[i].name, count, ragged);
         }
     }
 }
