@@ -344,17 +344,33 @@ static void test_attention_without_keys_gives_zeros(void **state) {
     run_all(state, cases, 4, NULL);
 }
 
-static void test_attention_depth_zero_gives_zero_statistics(void **state) {
-    const test_session *session = (const test_session *)*state;
-    attention_case tested = sized(2, 1, 5, 9, 1);
+static void check_depth_zero(const test_session *session, const attention_case *tested) {
     attention_tensors tensors;
-    tested.depth = tested.value_depth = 0;
-    attention_case_execute(session, &tested, NULL, &tensors);
+    attention_case_execute(session, tested, NULL, &tensors);
     for (int64_t i = 0; i < test_tensor_count(&tensors.max); i++) {
         assert_true(test_tensor_get_result(&tensors.max, i) == 0.0);
         assert_true(test_tensor_get_result(&tensors.sum, i) == 0.0);
     }
     attention_tensors_free(&tensors);
+}
+
+static void test_attention_depth_zero_gives_zero_statistics(void **state) {
+    const test_session *session = (const test_session *)*state;
+    static const clf_dtype dtypes[] = {CLF_DTYPE_FP32, CLF_DTYPE_FP16, CLF_DTYPE_BF16};
+    for (int i = 0; i < 3 * TEST_NUM_ATTENTION_LAYOUTS; i++) {
+        /* Few rows and many are different kernels. */
+        attention_case tested = sized(2, 1, i % 2 == 0 ? 5 : 70, 9, 1);
+        tested.layout = (attention_layout)(i / 3);
+        tested.dtype = dtypes[i % 3];
+        tested.batch = 2;
+        attention_case_set_lengths(&tested, tested.query_lengths[0], 9);
+        tested.depth = tested.value_depth = 0;
+        check_depth_zero(session, &tested);
+        if (session->has_cpu_variant) {
+            tested.variant = CLF_VARIANT_PORTABLE;
+            check_depth_zero(session, &tested);
+        }
+    }
 }
 
 static void test_attention_varlen_corners_match_the_reference(void **state) {
