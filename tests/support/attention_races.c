@@ -55,19 +55,21 @@ static const attention_race races[] = {
 static const int64_t mask_elements[] = {1, 128, 8193};
 #define NUM_MASKS (sizeof mask_elements / sizeof mask_elements[0])
 
-static bool is_dropout_mask(const char *kernel) {
-    return strcmp(kernel, "clf_dropout_mask") == 0;
+static bool is_mask(size_t index) {
+    return index >= NUM_RACES;
 }
 
-void attention_races_count(const char *kernel, int *count, int *ragged) {
-    *count = is_dropout_mask(kernel) ? (int)NUM_MASKS : 0;
-    *ragged = *count > 0;
-    for (size_t i = 0; i < NUM_RACES; i++) {
-        if (strcmp(races[i].kernel, kernel) == 0) {
-            ++*count;
-            *ragged += races[i].key_length % 2 != 0 && races[i].depth % 2 != 0;
-        }
-    }
+size_t attention_races_count(void) {
+    return NUM_RACES + NUM_MASKS;
+}
+
+const char *attention_race_kernel(size_t index) {
+    return is_mask(index) ? "clf_dropout_mask" : races[index].kernel;
+}
+
+bool attention_race_is_ragged(size_t index) {
+    return is_mask(index) ? mask_elements[index - NUM_RACES] % 128 != 0
+                          : races[index].key_length % 2 != 0 && races[index].depth % 2 != 0;
 }
 
 static attention_case case_of(const attention_race *race) {
@@ -140,15 +142,7 @@ static bool run_mask(const test_session *session, int64_t num_elements) {
     return right;
 }
 
-bool attention_races_run(const test_session *session, const char *kernel) {
-    bool right = true;
-    for (size_t i = 0; i < NUM_RACES; i++) {
-        if (strcmp(races[i].kernel, kernel) == 0) {
-            right = run_case(session, &races[i]) && right;
-        }
-    }
-    for (size_t i = 0; is_dropout_mask(kernel) && i < NUM_MASKS; i++) {
-        right = run_mask(session, mask_elements[i]) && right;
-    }
-    return right;
+bool attention_race_run(const test_session *session, size_t index) {
+    return is_mask(index) ? run_mask(session, mask_elements[index - NUM_RACES])
+                          : run_case(session, &races[index]);
 }

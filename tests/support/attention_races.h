@@ -1,16 +1,17 @@
-/* Small cases of every attention kernel, for the simulator's checks. */
+/* Small attention and dropout mask cases for the race checks: which kernel each must launch, and how
+ * to run it. */
 #ifndef CLF_TESTS_ATTENTION_RACES_H
 #define CLF_TESTS_ATTENTION_RACES_H
 
-#include <stdbool.h>
-
 #include "test_session.h"
 
-/* How many cases the kernel has, and how many of them are ragged. */
-void attention_races_count(const char *kernel, int *count, int *ragged);
+size_t attention_races_count(void);
 
-/* Runs the kernel's cases, each compared with the oracle. False, with the reason printed, if one is
- * wrong or does not launch the kernel. */
-bool attention_races_run(const test_session *session, const char *kernel);
+/* The kernel that the case is for, and whether its sizes are odd. */
+const char *attention_race_kernel(size_t index);
+bool attention_race_is_ragged(size_t index);
+
+/* Whether the case launches its kernel and all is right; prints what is not. */
+bool attention_race_run(const test_session *session, size_t index);
 
 #endif
