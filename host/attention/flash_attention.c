@@ -5,6 +5,7 @@
 #include "attention/attention_arguments.h"
 #include "attention/attention_dropout.h"
 #include "attention/attention_tables.h"
+#include "attention/attention_text.h"
 #include "attention/attention_tiling.h"
 #include "core/failure.h"
 #include "core/text.h"
@@ -362,6 +363,9 @@ static clf_status fill_plan(building *building) {
     clf_status status = add_tensors(building->request, building->plan);
     if (status == CLF_SUCCESS) {
         status = choose_variant(building);
+    }
+    if (status == CLF_SUCCESS) {
+        status = clf_i_attention_set_text(building->request, building->plan);
     }
     if (status == CLF_SUCCESS && !building->request->geometry.out_is_empty) {
         status =
