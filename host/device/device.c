@@ -20,6 +20,7 @@ void clf_i_device_release(clf_device *device) {
         return;
     }
     clf_i_program_cache_clear(device);
+    pthread_mutex_destroy(&device->extensions_lock);
     pthread_mutex_destroy(&device->programs_lock);
     clReleaseContext(device->context);
     clf_i_release(device);
@@ -39,6 +40,7 @@ static clf_status make_device(cl_context context, cl_device_id id,
     device->id = id;
     device->capabilities = *capabilities;
     pthread_mutex_init(&device->programs_lock, NULL);
+    pthread_mutex_init(&device->extensions_lock, NULL);
     *out_device = device;
     return CLF_SUCCESS;
 }

@@ -37,8 +37,20 @@ static json_t *variants(const clf_i_capabilities *capabilities) {
     return list;
 }
 
-static json_t *capability_values(const clf_i_capabilities *capabilities) {
-    return json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:b, s:o}",
+static json_t *cpu_extensions(const clf_device *device) {
+    json_t *list = json_array();
+    for (int i = 0; i < CLF_I_NUM_CPU_EXTENSIONS; ++i) {
+        const char *refusal = clf_i_cpu_extension_refusal(device, (clf_i_cpu_extension)i);
+        json_array_append_new(list, json_pack("{s:s, s:b, s:s?}", "extension",
+                                              clf_i_cpu_extension_name((clf_i_cpu_extension)i),
+                                              "available", refusal == NULL, "reason", refusal));
+    }
+    return list;
+}
+
+static json_t *capability_values(const clf_device *device) {
+    const clf_i_capabilities *capabilities = &device->capabilities;
+    return json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:b, s:o, s:o}",
                      "platform_version", text_value(capabilities->platform_version),
                      "language_version", text_value(capabilities->language_version),
                      "compute_units", (json_int_t)capabilities->compute_units, "global_memory",
@@ -49,7 +61,7 @@ static json_t *capability_values(const clf_i_capabilities *capabilities) {
                      (json_int_t)capabilities->base_alignment, "max_sub_groups",
                      (json_int_t)capabilities->max_sub_groups, "fp16", (int)capabilities->has_fp16,
                      "fp64", (int)capabilities->has_fp64, "pocl", (int)capabilities->is_pocl,
-                     "variants", variants(capabilities));
+                     "variants", variants(capabilities), "cpu_extensions", cpu_extensions(device));
 }
 
 clf_status clf_device_describe(const clf_device *device, char *json, size_t *size) {
@@ -59,7 +71,7 @@ clf_status clf_device_describe(const clf_device *device, char *json, size_t *siz
                           device == NULL ? "device" : "place for the size");
     }
     json_t *value = identity(&device->capabilities);
-    if (json_object_update_new(value, capability_values(&device->capabilities)) != 0) {
+    if (json_object_update_new(value, capability_values(device)) != 0) {
         json_decref(value);
         value = NULL;
     }

@@ -7,8 +7,15 @@
 #include <stdbool.h>
 
 #include "device/capabilities.h"
+#include "device/cpu_extensions.h"
 
 typedef struct clf_i_program clf_i_program; /* an entry of the in-memory program cache */
+
+/* Asked once for each device. */
+typedef struct clf_i_extension_answer {
+    bool is_known;
+    const char *refusal;
+} clf_i_extension_answer;
 
 struct clf_device {
     atomic_int references; /* the caller's, and one for each plan */
@@ -18,6 +25,8 @@ struct clf_device {
     clf_i_capabilities capabilities;
     pthread_mutex_t programs_lock;
     clf_i_program *programs;
+    pthread_mutex_t extensions_lock;
+    clf_i_extension_answer extensions[CLF_I_NUM_CPU_EXTENSIONS];
 };
 
 void clf_i_device_retain(clf_device *device);

@@ -51,8 +51,7 @@ clf_device *clf_i_plan_device(const clf_plan *plan) {
     return plan->device;
 }
 
-/* ---- The variant
- * ---------------------------------------------------------------------------------- */
+/* ---- The variant ---- */
 
 static clf_variant variant_of_environment(void) {
     static const char *const words[] = {CLF_I_VARIANT_NAMES};
@@ -128,8 +127,7 @@ clf_status clf_i_plan_choose_variant(clf_plan *plan, clf_variant wanted,
     return CLF_SUCCESS;
 }
 
-/* ---- Figures
- * -------------------------------------------------------------------------------------- */
+/* ---- Figures ---- */
 
 clf_status clf_i_plan_set_parameter(clf_plan *plan, const char *name, int64_t value) {
     if (json_object_set_new(plan->parameters, name, json_integer(value)) != 0) {
@@ -155,8 +153,7 @@ size_t clf_i_plan_reserve_workspace(clf_plan *plan, size_t size) {
     return offset;
 }
 
-/* ---- Launches
- * ------------------------------------------------------------------------------------- */
+/* ---- Launches ---- */
 
 static clf_status check_step(const clf_plan *plan, const clf_i_step *step) {
     const clf_i_capabilities *device = &plan->device->capabilities;
@@ -189,12 +186,31 @@ static clf_status make_options(const clf_i_step *step, clf_i_text *options) {
                : CLF_SUCCESS;
 }
 
+clf_status clf_i_plan_add_table(clf_plan *plan, const void *data, size_t size, size_t *out_table) {
+    if (plan->num_tables == CLF_I_MAX_TABLES) {
+        return clf_i_fail(CLF_ERR_INTERNAL, "one table too many for a plan of %s",
+                          plan->operator_name);
+    }
+    cl_int code = CL_SUCCESS;
+    /* OpenCL copies from a pointer to non-const, but does not write through it. */
+    const cl_mem table =
+        clCreateBuffer(plan->device->context, CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR, size,
+                       (void *)(uintptr_t)data, &code);
+    if (code != CL_SUCCESS) {
+        return clf_i_cl_fail("clCreateBuffer", code);
+    }
+    *out_table = plan->num_tables;
+    plan->tables[plan->num_tables++] = table;
+    return CLF_SUCCESS;
+}
+
 static clf_status set_value(cl_kernel kernel, cl_uint index, const clf_i_argument *argument) {
     return clf_i_cl_check("clSetKernelArg",
                           clSetKernelArg(kernel, index, argument->size, argument->value));
 }
 
-static clf_status set_arguments(clf_i_launch *launch, const clf_i_step *step) {
+static clf_status set_arguments(const clf_plan *plan, clf_i_launch *launch,
+                                const clf_i_step *step) {
     launch->moving = clf_i_allocate(step->num_arguments, sizeof *launch->moving);
     if (launch->moving == NULL) {
         return clf_i_fail(CLF_ERR_OUT_OF_MEMORY, "out of host memory for kernel arguments");
@@ -204,6 +220,14 @@ static clf_status set_arguments(clf_i_launch *launch, const clf_i_step *step) {
         const clf_i_argument *argument = &step->arguments[i];
         if (argument->kind == CLF_I_ARGUMENT_VALUE) {
             const clf_status status = set_value(launch->kernel, index++, argument);
+            if (status != CLF_SUCCESS) {
+                return status;
+            }
+            continue;
+        }
+        if (argument->kind == CLF_I_ARGUMENT_TABLE) {
+            const clf_i_argument table = CLF_I_VALUE(plan->tables[argument->offset]);
+            const clf_status status = set_value(launch->kernel, index++, &table);
             if (status != CLF_SUCCESS) {
                 return status;
             }
@@ -238,7 +262,7 @@ static clf_status make_launch(clf_plan *plan, const clf_i_step *step, clf_i_laun
     memcpy(launch->global, step->global, sizeof launch->global);
     memcpy(launch->local, step->local, sizeof launch->local);
     launch->local_memory = step->local_memory;
-    return set_arguments(launch, step);
+    return set_arguments(plan, launch, step);
 }
 
 static clf_status reserve_launch(clf_plan *plan) {
@@ -300,6 +324,9 @@ void clf_plan_destroy(clf_plan *plan) {
     }
     for (size_t i = 0; i < plan->num_bindings; ++i) {
         clf_i_binding_clear(&plan->bindings[i]);
+    }
+    for (size_t i = 0; i < plan->num_tables; ++i) {
+        clReleaseMemObject(plan->tables[i]);
     }
     if (plan->own_workspace != NULL) {
         clReleaseMemObject(plan->own_workspace);

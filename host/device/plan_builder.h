@@ -61,10 +61,17 @@ void clf_i_plan_set_problem(clf_plan *plan, const char *problem);
  */
 size_t clf_i_plan_reserve_workspace(clf_plan *plan, size_t size);
 
+/*
+ * Gives the plan constant data that its kernels read: copied to a buffer on the device now.
+ * `*out_table` is the number to name it by in CLF_I_TABLE.
+ */
+clf_status clf_i_plan_add_table(clf_plan *plan, const void *data, size_t size, size_t *out_table);
+
 /* One kernel argument. */
 typedef enum clf_i_argument_kind {
     CLF_I_ARGUMENT_TENSOR, /* two kernel arguments: the buffer, and its offset in elements (long) */
     CLF_I_ARGUMENT_VALUE,  /* copied when the step is added                                       */
+    CLF_I_ARGUMENT_TABLE,  /* one kernel argument: the table's buffer */
     CLF_I_ARGUMENT_WORKSPACE /* two kernel arguments: the buffer, and a byte offset (long) */
 } clf_i_argument_kind;
 
@@ -73,7 +80,7 @@ typedef struct clf_i_argument {
     clf_slot slot;     /* TENSOR */
     const void *value; /* VALUE */
     size_t size;       /* VALUE: bytes */
-    size_t offset;     /* WORKSPACE */
+    size_t offset;     /* WORKSPACE: bytes; TABLE: its number */
 } clf_i_argument;
 
 #define CLF_I_TENSOR(slot_)                                                                        \
@@ -82,6 +89,9 @@ typedef struct clf_i_argument {
     { CLF_I_ARGUMENT_VALUE, (clf_slot)0, &(variable), sizeof(variable), 0 }
 #define CLF_I_WORKSPACE(offset_)                                                                   \
     { CLF_I_ARGUMENT_WORKSPACE, (clf_slot)0, NULL, 0, offset_ }
+
+#define CLF_I_TABLE(table_)                                                                        \
+    { CLF_I_ARGUMENT_TABLE, (clf_slot)0, NULL, 0, table_ }
 
 /* A preprocessor definition the kernel is built with. */
 typedef struct clf_i_define {

@@ -39,8 +39,7 @@ clf_status clf_plan_bind(clf_plan *plan, clf_slot slot, cl_mem buffer, size_t of
     return status;
 }
 
-/* ---- Checks of an enqueue
- * ------------------------------------------------------------------------- */
+/* ---- Checks of an enqueue ---- */
 
 static clf_status check_queue(const clf_plan *plan, cl_command_queue queue, bool *out_is_in_order) {
     cl_context context = NULL;
@@ -115,8 +114,7 @@ static clf_status check_bindings(clf_plan *plan) {
     return plan->overlap_is_checked ? CLF_SUCCESS : clf_i_plan_check_overlap(plan);
 }
 
-/* ---- The workspace
- * -------------------------------------------------------------------------------- */
+/* ---- The workspace ---- */
 
 static clf_status check_workspace(const clf_plan *plan, cl_mem workspace) {
     cl_context context = NULL;
@@ -177,8 +175,7 @@ static clf_status choose_workspace(clf_plan *plan, cl_mem given) {
     return CLF_SUCCESS;
 }
 
-/* ---- Launching
- * ------------------------------------------------------------------------------------ */
+/* ---- Launching ---- */
 
 static clf_status set_moving(clf_plan *plan, const clf_i_launch *launch,
                              const clf_i_moving_argument *argument) {

@@ -11,6 +11,7 @@
 #include "device/plan_builder.h"
 
 #define CLF_I_MAX_BINDINGS 32
+#define CLF_I_MAX_TABLES   4
 
 /* One tensor of a plan and the buffer it is bound to. */
 typedef struct clf_i_binding {
@@ -50,6 +51,8 @@ struct clf_plan {
     size_t num_bindings;
     bool overlap_is_checked; /* for the current bindings */
     bool arguments_are_set;  /* for the current bindings and `workspace` */
+    cl_mem tables[CLF_I_MAX_TABLES];
+    size_t num_tables;
     clf_i_launch *launches;
     size_t num_launches;
     size_t launch_capacity;

@@ -13,6 +13,7 @@
 #ifndef CLFORMER_H
 #define CLFORMER_H
 
+#include <clformer/attention.h>
 #include <clformer/device.h>
 #include <clformer/plan.h>
 #include <clformer/softmax.h>

@@ -27,7 +27,16 @@ typedef enum clf_slot {
     CLF_SLOT_MASK = 2,
     CLF_SLOT_Y = 3,
     CLF_SLOT_GRAD_OUTPUT = 4,
-    CLF_SLOT_GRAD_X = 5
+    CLF_SLOT_GRAD_X = 5,
+    CLF_SLOT_QUERY = 6,
+    CLF_SLOT_KEY = 7,
+    CLF_SLOT_VALUE = 8,
+    CLF_SLOT_PSE = 9,
+    CLF_SLOT_DROP_MASK = 10,
+    CLF_SLOT_ATTEN_MASK = 11,
+    CLF_SLOT_ATTENTION_OUT = 12,
+    CLF_SLOT_SOFTMAX_MAX = 13,
+    CLF_SLOT_SOFTMAX_SUM = 14
 } clf_slot;
 
 /* Which implementation of an operator to use. Every one gives results within the same bounds. */

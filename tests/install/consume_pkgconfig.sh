@@ -27,19 +27,30 @@ else
     export LD_LIBRARY_PATH
 fi
 
-# The flags are lists of words.
-# shellcheck disable=SC2086
-"$cc" -std=c99 -Wall -Wextra -Werror $cflags "$examples/softmax.c" -o "$build/consumer_c" $libs
-# shellcheck disable=SC2086
-"$cxx" -std=c++11 -Wall -Wextra -Werror $cflags "$consumer/consumer.cpp" -o "$build/consumer_cxx" $libs
-
-for language in c cxx; do
-    if ldd "$build/consumer_$language" | grep -q 'libclformer\.so'; then found=shared; else found=static; fi
+# build_and_run NAME EXPECTED COMPILER...: the program links the library as wanted and prints what it should.
+build_and_run() {
+    name=$1
+    expected=$2
+    shift 2
+    # The flags are lists of words.
+    # shellcheck disable=SC2086
+    "$@" -o "$build/$name" $libs
+    if ldd "$build/$name" | grep -q 'libclformer\.so'; then found=shared; else found=static; fi
     if [ "$found" != "$linkage" ]; then
-        echo "consumer_$language is linked $found, not $linkage" >&2
+        echo "$name is linked $found, not $linkage" >&2
         exit 1
     fi
-    "$build/consumer_$language" >"$build/output_$language.txt"
-    diff -u "$examples/expected_softmax.txt" "$build/output_$language.txt"
+    "$build/$name" >"$build/$name.txt"
+    diff -u "$expected" "$build/$name.txt"
+}
+
+for example in "$examples"/*.c; do
+    name=$(basename "$example" .c)
+    # shellcheck disable=SC2086
+    build_and_run "example_$name" "$examples/expected_$name.txt" \
+        "$cc" -std=c99 -Wall -Wextra -Werror $cflags "$example"
 done
-echo "the consumers in C and C++ print the right numbers"
+# shellcheck disable=SC2086
+build_and_run consumer_cxx "$examples/expected_softmax.txt" \
+    "$cxx" -std=c++11 -Wall -Wextra -Werror $cflags "$consumer/consumer.cpp"
+echo "the examples in C and the consumer in C++ print the right numbers"

@@ -1,0 +1,442 @@
+/* clf_flash_attention_plan: the request becomes tables, arguments and launches. */
+#include <math.h>
+#include <string.h>
+
+#include "attention/attention_arguments.h"
+#include "attention/attention_dropout.h"
+#include "attention/attention_tables.h"
+#include "attention/attention_text.h"
+#include "attention/attention_tiling.h"
+#include "core/failure.h"
+#include "core/text.h"
+#include "device/plan_builder.h"
+#include "shape/view.h"
+
+#define LOG2_E 1.4426950408889634
+
+enum { MAX_DEFINES = 20, MAX_ARGUMENTS = 16 };
+
+/* A plan in the making. */
+typedef struct building {
+    clf_plan *plan;
+    const clf_i_attention_request *request;
+    clf_variant variant;
+    clf_i_attention_tile_sizes sizes;
+    clf_i_attention_tables tables;
+    clf_i_attention_problem problem;
+    size_t sequence_table;
+    size_t tile_table;
+    size_t workspace;
+} building;
+
+/* One launch in the making; `step` points into the arrays. */
+typedef struct launch {
+    clf_i_define defines[MAX_DEFINES];
+    clf_i_argument arguments[MAX_ARGUMENTS];
+    clf_i_step step;
+} launch;
+
+/* ---- Tensors ---- */
+
+static clf_status add_tensors(const clf_i_attention_request *request, clf_plan *plan) {
+    const clf_flash_attention_args *args = &request->args;
+    const clf_i_attention_pairs *pairs = &request->pairs;
+    const struct {
+        clf_slot slot;
+        const char *argument;
+        const clf_tensor *tensor;
+        clf_i_access access;
+    } tensors[] = {
+        {CLF_SLOT_QUERY, "query", args->query, CLF_I_READ},
+        {CLF_SLOT_KEY, "key", args->key, CLF_I_READ},
+        {CLF_SLOT_VALUE, "value", args->value, CLF_I_READ},
+        {CLF_SLOT_PSE, "pse", pairs->bias_kind != CLF_I_BIAS_NONE ? args->pse : NULL, CLF_I_READ},
+        {CLF_SLOT_ATTEN_MASK, "atten_mask", pairs->reads_mask ? args->atten_mask : NULL,
+         CLF_I_READ},
+        {CLF_SLOT_DROP_MASK, "drop_mask",
+         pairs->dropout_kind == CLF_I_DROPOUT_BITS ? args->drop_mask : NULL, CLF_I_READ},
+        {CLF_SLOT_ATTENTION_OUT, "attention_out", args->attention_out, CLF_I_WRITE},
+        {CLF_SLOT_SOFTMAX_MAX, "softmax_max", args->softmax_max, CLF_I_WRITE},
+        {CLF_SLOT_SOFTMAX_SUM, "softmax_sum", args->softmax_sum, CLF_I_WRITE},
+    };
+    clf_status status = CLF_SUCCESS;
+    for (size_t i = 0; i < sizeof tensors / sizeof tensors[0] && status == CLF_SUCCESS; ++i) {
+        if (tensors[i].tensor != NULL) {
+            status = clf_i_plan_add_tensor(plan, tensors[i].slot, tensors[i].argument,
+                                           tensors[i].tensor, tensors[i].access);
+        }
+    }
+    return status;
+}
+
+/* ---- The problem, in numbers ---- */
+
+static void copy_axes(const clf_i_attention_axes *axes, int64_t strides[3]) {
+    strides[CLF_I_STRIDE_TOKEN] = axes->token;
+    strides[CLF_I_STRIDE_HEAD] = axes->head;
+    strides[CLF_I_STRIDE_DEPTH] = axes->depth;
+}
+
+static void copy_pair_strides(const clf_i_pair_strides *pairs, int64_t strides[3]) {
+    strides[CLF_I_STRIDE_PAIR_HEAD] = pairs->head;
+    strides[CLF_I_STRIDE_ROW] = pairs->row;
+    strides[CLF_I_STRIDE_COLUMN] = pairs->column;
+}
+
+static void set_problem_dropout(const clf_flash_attention_args *args,
+                                const clf_i_attention_pairs *pairs,
+                                clf_i_attention_problem *problem) {
+    const bool drops = pairs->dropout_kind != CLF_I_DROPOUT_NONE;
+    problem->keep_scale = drops ? (float)(1.0 / (double)(float)args->keep_prob) : 1.0f;
+    problem->dropout_seed = args->seed;
+    problem->dropout_offset = args->offset;
+    problem->dropout_bits = clf_i_dropout_bits(args->query->dtype);
+    problem->drop_probability =
+        clf_i_dropout_round(1.0f - (float)args->keep_prob, args->query->dtype);
+}
+
+static void set_problem(building *building) {
+    const clf_i_attention_request *request = building->request;
+    const clf_flash_attention_args *args = &request->args;
+    const clf_i_attention_geometry *geometry = &request->geometry;
+    clf_i_attention_problem *problem = &building->problem;
+    problem->num_heads = geometry->num_heads;
+    problem->group =
+        geometry->num_key_heads > 0 ? geometry->num_heads / geometry->num_key_heads : 1;
+    problem->num_tiles = (int64_t)building->tables.num_tiles;
+    copy_axes(&geometry->query, problem->query_strides);
+    copy_axes(&geometry->key, problem->key_strides);
+    copy_axes(&geometry->value, problem->value_strides);
+    copy_axes(&geometry->out, problem->out_strides);
+    copy_pair_strides(&request->pairs.mask, problem->mask_strides);
+    copy_pair_strides(&request->pairs.bias, problem->bias_strides);
+    problem->bias_first_row = geometry->key_length - CLF_I_COMPRESSED_BIAS_ROWS;
+    const double scale = (double)(float)args->scale;
+    problem->score_factor = (float)(scale * LOG2_E);
+    problem->bias_factor =
+        request->pairs.bias_is_after_scale ? (float)LOG2_E : problem->score_factor;
+    problem->empty_rows_are_zero = request->empty_rows_are_zero;
+    set_problem_dropout(args, &request->pairs, problem);
+}
+
+static clf_status make_tables(building *building) {
+    const clf_i_attention_request *request = building->request;
+    clf_status status = clf_i_attention_tiles_make(&building->sizes.tiling, &building->tables);
+    if (status == CLF_SUCCESS) {
+        status = clf_i_plan_add_table(building->plan, building->tables.sequences,
+                                      building->tables.num_sequences *
+                                          sizeof *building->tables.sequences,
+                                      &building->sequence_table);
+    }
+    if (status == CLF_SUCCESS) {
+        status = clf_i_plan_add_table(building->plan, building->tables.tiles,
+                                      building->tables.num_tiles * sizeof *building->tables.tiles,
+                                      &building->tile_table);
+    }
+    if (status == CLF_SUCCESS) {
+        building->workspace = clf_i_plan_reserve_workspace(
+            building->plan,
+            clf_i_attention_workspace_size(request, &building->sizes, building->tables.num_tiles));
+    }
+    return status;
+}
+
+/* ---- Launches ---- */
+
+static void add_define(launch *launch, const char *name, int64_t value) {
+    launch->defines[launch->step.num_defines++] = (clf_i_define){name, value};
+}
+
+static void add_argument(launch *launch, clf_i_argument argument) {
+    launch->arguments[launch->step.num_arguments++] = argument;
+}
+
+static void add_slot(launch *launch, clf_slot slot) {
+    add_argument(launch, (clf_i_argument)CLF_I_TENSOR(slot));
+}
+
+static bool depth_is_contiguous(const clf_i_attention_geometry *geometry) {
+    return geometry->query.depth == 1 && geometry->key.depth == 1 && geometry->value.depth == 1 &&
+           geometry->out.depth == 1;
+}
+
+static void begin_launch(launch *launch, const char *kernel) {
+    memset(launch, 0, sizeof *launch);
+    launch->step.kernel = kernel;
+    launch->step.defines = launch->defines;
+    launch->step.arguments = launch->arguments;
+}
+
+/* What the kernel that computes and the one that merges are both compiled with. */
+static void add_common_defines(const building *building, launch *launch) {
+    const clf_i_attention_request *request = building->request;
+    const clf_i_attention_tiling *tiling = &building->sizes.tiling;
+    add_define(launch, "CLF_DTYPE", request->args.query->dtype);
+    add_define(launch, "CLF_ATTENTION_DEPTH", request->geometry.depth);
+    add_define(launch, "CLF_ATTENTION_VALUE_DEPTH", request->geometry.value_depth);
+    add_define(launch, "CLF_ATTENTION_DROPOUT", request->pairs.dropout_kind);
+    add_define(launch, "CLF_ATTENTION_SPLIT", building->sizes.merges);
+    add_define(launch, "CLF_ATTENTION_GROUPED", tiling->heads_per_tile > 1);
+    add_define(launch, "CLF_ATTENTION_DEPTH_CONTIGUOUS", depth_is_contiguous(&request->geometry));
+}
+
+static void add_outputs(const building *building, launch *launch) {
+    if (building->request->pairs.dropout_kind == CLF_I_DROPOUT_BITS) {
+        add_slot(launch, CLF_SLOT_DROP_MASK);
+    }
+    add_slot(launch, CLF_SLOT_ATTENTION_OUT);
+    add_slot(launch, CLF_SLOT_SOFTMAX_MAX);
+    add_slot(launch, CLF_SLOT_SOFTMAX_SUM);
+    add_argument(launch, (clf_i_argument)CLF_I_TABLE(building->sequence_table));
+    add_argument(launch, (clf_i_argument)CLF_I_TABLE(building->tile_table));
+    add_argument(launch, (clf_i_argument)CLF_I_WORKSPACE(building->workspace));
+    add_argument(launch, (clf_i_argument)CLF_I_VALUE(building->problem));
+}
+
+static void add_inputs(const building *building, launch *launch) {
+    add_slot(launch, CLF_SLOT_QUERY);
+    add_slot(launch, CLF_SLOT_KEY);
+    add_slot(launch, CLF_SLOT_VALUE);
+    if (building->request->pairs.bias_kind != CLF_I_BIAS_NONE) {
+        add_slot(launch, CLF_SLOT_PSE);
+    }
+    if (building->request->pairs.reads_mask) {
+        add_slot(launch, CLF_SLOT_ATTEN_MASK);
+    }
+}
+
+static int64_t num_units(const building *building) {
+    return (int64_t)building->tables.num_tiles *
+           clf_i_attention_num_unit_heads(building->request, &building->sizes.tiling);
+}
+
+static clf_status launch_reset(const building *building) {
+    launch launch;
+    begin_launch(&launch, "clf_flash_attention_reset");
+    add_argument(&launch, (clf_i_argument)CLF_I_WORKSPACE(building->workspace));
+    launch.step.dimensions = 1;
+    launch.step.global[0] = 1;
+    launch.step.local[0] = 1;
+    return clf_i_plan_add_step(building->plan, &launch.step);
+}
+
+/* Persistent work-groups, one for each compute unit, that take units from a counter. */
+static void set_cpu(const building *building, launch *launch) {
+    const int64_t groups = (int64_t)clf_i_plan_capabilities(building->plan)->compute_units;
+    if (building->sizes.row_vectors > 0) {
+        add_define(launch, "CLF_ATTENTION_ROW_VECTORS", building->sizes.row_vectors);
+        add_define(launch, "CLF_ATTENTION_PANELS", building->sizes.panels);
+        add_define(launch, "CLF_ATTENTION_STAGED", building->sizes.is_staged);
+        add_define(launch, "CLF_ATTENTION_BF16_DOT", building->sizes.uses_bf16_dot);
+    } else {
+        add_define(launch, "CLF_ATTENTION_ROWS", building->sizes.tiling.rows);
+    }
+    launch->step.dimensions = 1;
+    launch->step.global[0] = (size_t)(groups < num_units(building) ? groups : num_units(building));
+    launch->step.local[0] = 1;
+}
+
+static void set_portable(const building *building, launch *launch) {
+    const clf_i_attention_tile_sizes *sizes = &building->sizes;
+    add_define(launch, "CLF_ATTENTION_ROWS", sizes->tiling.rows);
+    add_define(launch, "CLF_ATTENTION_DEPTH_CHUNK", sizes->depth_chunk);
+    add_define(launch, "CLF_ATTENTION_GROUP_ROWS", sizes->group_rows);
+    add_define(launch, "CLF_ATTENTION_GROUP_COLUMNS", sizes->group_columns);
+    const size_t group = (size_t)(sizes->group_rows * sizes->group_columns);
+    launch->step.dimensions = 1;
+    launch->step.global[0] = (size_t)num_units(building) * group;
+    launch->step.local[0] = group;
+}
+
+static clf_status launch_forward(const building *building) {
+    const clf_i_attention_pairs *pairs = &building->request->pairs;
+    launch launch;
+    begin_launch(&launch, building->sizes.kernel);
+    add_common_defines(building, &launch);
+    add_define(&launch, "CLF_ATTENTION_MASK", pairs->reads_mask);
+    add_define(&launch, "CLF_ATTENTION_BIAS", pairs->bias_kind);
+    add_define(&launch, "CLF_ATTENTION_BIAS_COMPRESSED", pairs->bias_is_compressed);
+    add_define(&launch, "CLF_ATTENTION_KEY_TILE", building->sizes.tiling.key_tile);
+    add_inputs(building, &launch);
+    add_outputs(building, &launch);
+    launch.step.local_memory = building->sizes.local_memory;
+    if (building->variant == CLF_VARIANT_CPU) {
+        set_cpu(building, &launch);
+    } else {
+        set_portable(building, &launch);
+    }
+    return clf_i_plan_add_step(building->plan, &launch.step);
+}
+
+static clf_status launch_merge(const building *building) {
+    const int64_t rows = building->sizes.tiling.rows;
+    launch launch;
+    begin_launch(&launch, "clf_flash_attention_merge");
+    add_common_defines(building, &launch);
+    add_define(&launch, "CLF_ATTENTION_ROWS", rows);
+    add_slot(&launch, CLF_SLOT_VALUE);
+    add_outputs(building, &launch);
+    launch.step.dimensions = 2;
+    launch.step.global[0] = (size_t)(rows * num_units(building));
+    launch.step.global[1] = (size_t)building->request->geometry.value_depth;
+    launch.step.local[0] = (size_t)rows;
+    launch.step.local[1] = 1;
+    return clf_i_plan_add_step(building->plan, &launch.step);
+}
+
+static clf_status add_launches(building *building) {
+    clf_status status = make_tables(building);
+    if (status != CLF_SUCCESS) {
+        return status;
+    }
+    set_problem(building);
+    if (building->variant == CLF_VARIANT_CPU) {
+        status = launch_reset(building);
+    }
+    if (status == CLF_SUCCESS) {
+        status = launch_forward(building);
+    }
+    if (status == CLF_SUCCESS && building->sizes.merges) {
+        status = launch_merge(building);
+    }
+    return status;
+}
+
+/* ---- Description ---- */
+
+static clf_status set_parameters(const building *building) {
+    const clf_i_attention_tiling *tiling = &building->sizes.tiling;
+    const struct {
+        const char *name;
+        int64_t value;
+    } parameters[] = {
+        {"rows_per_tile", tiling->rows},
+        {"keys_per_tile", tiling->key_tile},
+        {"heads_per_tile", tiling->heads_per_tile},
+        {"key_splits", tiling->num_splits},
+        {"tiles", (int64_t)building->tables.num_tiles},
+        {"bf16_dot", building->sizes.uses_bf16_dot},
+        {"dropout_elements", clf_i_attention_num_elements(&building->request->geometry)},
+    };
+    clf_status status = CLF_SUCCESS;
+    for (size_t i = 0; i < sizeof parameters / sizeof parameters[0] && status == CLF_SUCCESS; ++i) {
+        status = clf_i_plan_set_parameter(building->plan, parameters[i].name, parameters[i].value);
+    }
+    return status;
+}
+
+/* Two products over the computed pairs. Every tensor moves once. */
+static void set_cost(const building *building) {
+    const clf_flash_attention_args *args = &building->request->args;
+    const clf_i_attention_geometry *geometry = &building->request->geometry;
+    const double pairs = building->tables.num_pairs * (double)geometry->num_heads;
+    const double flops = 2.0 * pairs * (double)(geometry->depth + geometry->value_depth);
+    const clf_tensor *moved[] = {args->query,         args->key,         args->value,
+                                 args->attention_out, args->softmax_max, args->softmax_sum};
+    double bytes = 0.0;
+    for (size_t i = 0; i < sizeof moved / sizeof moved[0]; ++i) {
+        bytes +=
+            (double)clf_i_view_num_elements(moved[i]) * (double)clf_dtype_size(moved[i]->dtype);
+    }
+    if (building->request->pairs.reads_mask) {
+        bytes += (double)clf_i_view_num_elements(args->atten_mask);
+    }
+    clf_i_plan_set_cost(building->plan, flops, bytes);
+}
+
+/* ---- The plan ---- */
+
+static clf_status choose_variant(building *building) {
+    static const clf_variant best_first[] = {CLF_VARIANT_CPU, CLF_VARIANT_PORTABLE};
+    enum { NUM_VARIANTS = sizeof best_first / sizeof best_first[0] };
+    clf_i_variant_option options[NUM_VARIANTS];
+    for (size_t i = 0; i < NUM_VARIANTS; ++i) {
+        options[i].variant = best_first[i];
+        options[i].refusal =
+            clf_i_variant_refusal(clf_i_plan_capabilities(building->plan), best_first[i]);
+    }
+    return clf_i_plan_choose_variant(building->plan, building->request->args.variant, options,
+                                     NUM_VARIANTS, &building->variant);
+}
+
+static clf_status fill_plan(building *building) {
+    clf_status status = add_tensors(building->request, building->plan);
+    if (status == CLF_SUCCESS) {
+        status = choose_variant(building);
+    }
+    if (status == CLF_SUCCESS) {
+        status = clf_i_attention_set_text(building->request, building->plan);
+    }
+    if (status == CLF_SUCCESS && !building->request->geometry.out_is_empty) {
+        status =
+            clf_i_attention_sequences_make(&building->request->args, &building->request->geometry,
+                                           &building->request->pairs, &building->tables);
+        if (status == CLF_SUCCESS) {
+            building->sizes =
+                clf_i_attention_choose_tiles(building->plan, building->variant, building->request);
+            status = add_launches(building);
+        }
+        if (status == CLF_SUCCESS) {
+            set_cost(building);
+            status = set_parameters(building);
+        }
+    }
+    return status == CLF_SUCCESS ? clf_i_plan_finish(building->plan) : status;
+}
+
+static clf_status check_pointers(const clf_device *device, const clf_flash_attention_args *args,
+                                 clf_plan **out_plan) {
+    if (out_plan == NULL || device == NULL || args == NULL) {
+        return clf_i_fail(CLF_ERR_PARAM_NULLPTR, "%s is NULL, one is required",
+                          out_plan == NULL ? "out_plan"
+                          : device == NULL ? "device"
+                                           : "args");
+    }
+    return CLF_SUCCESS;
+}
+
+clf_status clf_flash_attention_plan(clf_device *device, const clf_flash_attention_args *args,
+                                    clf_plan **out_plan) {
+    if (out_plan != NULL) {
+        *out_plan = NULL;
+    }
+    clf_status status = check_pointers(device, args, out_plan);
+    if (status != CLF_SUCCESS) {
+        return status;
+    }
+    clf_i_attention_request request;
+    building building;
+    memset(&building, 0, sizeof building);
+    building.request = &request;
+    status = clf_i_attention_request_make(args, &request);
+    if (status == CLF_SUCCESS) {
+        status = clf_i_plan_create(device, "flash_attention", &building.plan);
+    }
+    if (status == CLF_SUCCESS) {
+        status = fill_plan(&building);
+    }
+    clf_i_attention_tables_clear(&building.tables);
+    clf_i_attention_request_clear(&request);
+    if (status != CLF_SUCCESS) {
+        clf_plan_destroy(building.plan);
+        return status;
+    }
+    *out_plan = building.plan;
+    return CLF_SUCCESS;
+}
+
+clf_status clf_flash_attention_num_elements(const clf_flash_attention_args *args,
+                                            int64_t *out_num_elements) {
+    if (args == NULL || out_num_elements == NULL) {
+        return clf_i_fail(CLF_ERR_PARAM_NULLPTR, "%s is NULL, one is required",
+                          args == NULL ? "args" : "out_num_elements");
+    }
+    *out_num_elements = 0;
+    clf_i_attention_request request;
+    const clf_status status = clf_i_attention_request_make(args, &request);
+    if (status == CLF_SUCCESS) {
+        *out_num_elements = clf_i_attention_num_elements(&request.geometry);
+    }
+    clf_i_attention_request_clear(&request);
+    return status;
+}
