@@ -153,9 +153,8 @@ static void find_out_units(const oracle_attention *problem, int64_t key_length,
         }
     }
     for (int64_t d = 0; d < depth; d++) {
-        result->out_unit[d] =
-            (sqrt(squares[d]) + unit * sqrt(num_terms * walk[d])) / result->sum +
-            unit * fabs(result->out[d]);
+        result->out_unit[d] = (sqrt(squares[d]) + unit * sqrt(num_terms * walk[d])) / result->sum +
+                              unit * fabs(result->out[d]);
     }
 }
 
