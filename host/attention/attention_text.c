@@ -24,7 +24,9 @@ static void append_shape(const clf_i_attention_request *request, clf_i_text *tex
     if (!geometry->is_varlen && strcmp(request->args.input_layout, "BNSD") != 0) {
         clf_i_text_format(text, " --layout %s", request->args.input_layout);
     }
-    for (int64_t b = 0; geometry->is_varlen && b < geometry->batch; ++b) {
+    /* Empty problems are not looked at further: they have no spans. */
+    for (int64_t b = 0; geometry->spans != NULL && geometry->is_varlen && b < geometry->batch;
+         ++b) {
         clf_i_text_format(text, "%s%" PRId64 ":%" PRId64, b == 0 ? " --lengths " : ",",
                           geometry->spans[b].query_length, geometry->spans[b].key_length);
     }
