@@ -22,22 +22,45 @@ function(bench_expect name exit match)
 endfunction()
 
 bench_script(bench_help_fits_a_screen CheckHelpSize)
-bench_script(bench_formats_softmax CheckFormats OPERATOR=softmax)
-bench_script(bench_formats_softmax_grad CheckFormats OPERATOR=softmax_grad)
+bench_script(bench_formats_softmax CheckFormats OPERATOR=softmax QUICK_CASES=3)
+bench_script(bench_formats_softmax_grad CheckFormats OPERATOR=softmax_grad QUICK_CASES=3)
+bench_script(bench_formats_attention CheckFormats OPERATOR=attention QUICK_CASES=4)
 bench_script(bench_compare CheckCompare)
 
 bench_expect(bench_version 0 "^clformer-bench [0-9]+[.][0-9]+[.][0-9]+ " --version)
 bench_expect(bench_help_all 0 "--min-time.*Exit codes" --help-all)
 bench_expect(bench_info 0 "Chosen: .*GB/s, read and written.*GFLOP/s" info)
 bench_expect(bench_list 0 "seed +6 +8,16,512,512.*softmax_grad:" list)
+bench_expect(bench_list_attention 0 "attention: .*seed +3d64 +8,16,512,2048,64 .*peer +openblas"
+    list --suite seed)
 bench_expect(bench_explain 0 "variant: .*ceiling: " explain softmax --case 6 --dtype fp16)
 bench_expect(bench_recorded_tensors 0 "minilm .*[0-9]  ok\n +largest difference from PyTorch" run softmax --suite real
     --dtype fp32 --verify full --min-time 0)
+bench_expect(bench_explain_attention 0 "variant: .*arithmetic: 8589[.]93 MFLOP.*ceiling: .* GFLOP/s"
+    explain attention --case full64 --dtype fp32)
+# Visited pairs alone are counted: (256 * 257 / 2) * 4 heads * 256 operations.
+bench_expect(bench_visited_pairs 0 "arithmetic: 33[.]6855 MFLOP" explain attention --case causal
+    --suite quick --dtype fp32 --no-peaks)
+bench_expect(bench_recorded_attention 0
+    "minilm .*[0-9]  ok\n +largest difference from PyTorch" run attention --suite real --dtype fp32
+    --verify full --min-time 0)
 # The reason goes below the line, which then says no "ok".
 bench_expect(bench_own_shape 0 "own +2,3,65 .*  ok" run softmax --shape 2,3,65 --mask 1,65
     --scale -2 --dtype bf16 --min-time 0)
 bench_expect(bench_triangle 0 "triu .*  ok" run softmax_grad --shape 2,33,65 --mask triu
     --dtype fp16 --verify full --min-time 0)
+bench_expect(bench_own_attention 0 "own +2,4,33,65,40 +band 7,3 .*  ok" run attention
+    --shape 2,4,33,65,40 --kv-heads 2 --value-dim 24 --layout SBH --mask band --pre-tokens 7
+    --next-tokens 3 --scale 0.2 --dtype bf16 --verify full --min-time 0)
+bench_expect(bench_varlen 0 "own +1,2,5,9,32 +mode 7 all,-2 .*  ok" run attention
+    --shape 1,2,5,9,32 --lengths 3,2:6 --sparse-mode 7 --next-tokens -2 --dtype fp16
+    --verify full --min-time 0)
+bench_expect(bench_prefix 0 "own .*prefix 5 .*  ok" run attention --shape 2,2,20,16 --mask prefix
+    --prefix 5 --dtype fp32 --verify full --min-time 0)
+bench_expect(bench_dropout 0 "own .*  ok" run attention --shape 2,2,20,16 --mask bnss
+    --keep-prob 0.8 --pse bias --dtype fp16 --verify full --min-time 0)
+bench_expect(bench_alibi 0 "own .*  ok" run attention --shape 2,2,20,16 --mask causal-top-left
+    --pse alibi --dtype fp32 --verify full --min-time 0)
 bench_expect(bench_overhead 0 "plan: .* ms cold.*enqueue: " run softmax --case square
     --dtype fp32 --measure overhead --min-time 0)
 bench_expect(bench_unfused 0 "unfused: [0-9.]+ ms.*unfused: [0-9.]+ ms.*unfused: [0-9.]+ ms" run
@@ -46,6 +69,10 @@ bench_expect(bench_unfused_grad 0 "unfused: [0-9.]+ ms.*unfused: .* ms.*unfused:
     softmax_grad --case ragged --peers unfused --min-time 0)
 bench_expect(bench_torch_answers 0 "torch: ([0-9.]+ ms|left out)" run softmax --case ragged
     --dtype fp32 --peers torch --min-time 0)
+bench_expect(bench_openblas_answers 0 "openblas: ([0-9.]+ ms|left out).*openblas: ([0-9.]+ ms|left)"
+    run attention --suite quick --case ragged,varlen --dtype fp16 --peers openblas --min-time 0)
+bench_expect(bench_torch_attention_answers 0 "torch: ([0-9.]+ ms|left out).*torch: ([0-9.]+ ms|left)"
+    run attention --suite quick --case ragged,gqa --dtype fp32 --peers torch --min-time 0)
 bench_expect(bench_too_large 1 "FAILED.*cannot be reduced" run softmax --shape 1073741824,1024
     --dtype fp32)
 
@@ -66,6 +93,34 @@ bench_expect(bench_bad_peers 2 "--peers: 'numpy'.*accepted: all" run softmax --p
 bench_expect(bench_bad_shape 2 "--shape: '8,x'.*accepted: 1 to 8" run softmax --shape 8,x)
 bench_expect(bench_bad_scale 2 "--scale: 'nan'.*accepted: a finite" run softmax --scale nan)
 bench_expect(bench_bad_mask 2 "--mask: each size" run softmax --shape 8,8 --mask 3,8)
+bench_expect(bench_bad_attention_shape 2 "--shape: '8,8'.*accepted: 4 positive sizes" run attention
+    --shape 8,8)
+bench_expect(bench_bad_heads 2 "--kv-heads: 3 does not divide" run attention --shape 1,8,16,64
+    --kv-heads 3)
+bench_expect(bench_bad_value_dim 2 "--value-dim: 65 is more than" run attention --shape 1,8,16,64
+    --value-dim 65)
+bench_expect(bench_bad_layout 2 "--layout: 'NTD'.*accepted: BNSD, BSND" run attention --layout NTD)
+bench_expect(bench_missing_lengths 2 "--layout: TND needs --lengths" run attention --case full64
+    --layout TND)
+bench_expect(bench_bad_lengths 2 "--lengths: '3,x'.*accepted: 1 to" run attention --lengths 3,x)
+bench_expect(bench_other_lengths 2 "--lengths: they sum up to Sq = 7" run attention
+    --shape 1,8,16,64 --lengths 3,4)
+bench_expect(bench_bad_attention_mask 2 "--mask: 'window'.*accepted: none, causal" run attention
+    --mask window)
+bench_expect(bench_bad_mode 2 "--sparse-mode: '9'.*accepted: 0 to 8" run attention --sparse-mode 9)
+bench_expect(bench_mode_without_mask 2 "--sparse-mode: without a mask" run attention
+    --shape 1,8,16,64 --mask none --sparse-mode 3)
+bench_expect(bench_mode_and_mask 2 "--sparse-mode: mode 4 does not go with" run attention
+    --shape 1,8,16,64 --mask dense --sparse-mode 4)
+bench_expect(bench_bad_tokens 2 "--pre-tokens: 'some'.*accepted: a whole number" run attention
+    --pre-tokens some)
+bench_expect(bench_missing_prefix 2 "--prefix is missing" run attention --shape 1,8,16,64
+    --mask prefix)
+bench_expect(bench_bad_pse 2 "--pse: 'rope'.*accepted: none, bias" run attention --pse rope)
+bench_expect(bench_bad_keep_prob 2 "--keep-prob: '0'.*accepted: above 0" run attention
+    --keep-prob 0)
+bench_expect(bench_foreign_attribute 2 "--kv-heads is not an attribute of softmax" run softmax
+    --kv-heads 2)
 bench_expect(bench_shape_and_suite 2 "does not go with" run softmax --shape 8,8 --suite quick)
 bench_expect(bench_bad_runs 2 "--runs: '0'.*accepted: 1 to 200" run softmax --runs 0)
 bench_expect(bench_bad_device 2 "--device: .*no-such-device" run softmax --device no-such-device)
@@ -78,7 +133,7 @@ bench_expect(bench_extra_argument 2 "'b' is one argument too many" list b)
 # Statistics, parsing and data generation, by themselves.
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
-add_executable(bench_units tests/bench_units.c data_source.c parse_values.c statistics.c terminal.c
+add_executable(bench_units tests/bench_units.c attention_visits.c data_source.c parse_values.c statistics.c terminal.c
     thread_team.c timing.c)
 target_compile_definitions(bench_units PRIVATE _GNU_SOURCE)
 target_include_directories(bench_units PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}")

@@ -1,37 +1,50 @@
 /*
  * What the machine can do at best, measured in the same run as the candidate: the figure that the
- * shares of a report refer to. Copies count read + written bytes.
+ * shares of a report refer to. Copies count read + written bytes, arithmetic counts operations.
  */
 #ifndef CLFORMER_BENCH_CEILING_H
 #define CLFORMER_BENCH_CEILING_H
 
+#include "operator_benchmark.h"
+#include "peak_probe.h"
 #include "session.h"
 
 typedef enum ceiling_kind {
     CEILING_HOST_COPY,   /* memcpy on all host threads, pinned, each in memory it touched first */
     CEILING_DEVICE_COPY, /* clEnqueueCopyBuffer or a copy kernel, whichever is faster */
+    CEILING_HOST_GEMM,   /* sgemm of OpenBLAS on all host threads, pinned */
+    CEILING_DEVICE_FMA,  /* a kernel of fp32 multiply-adds */
 } ceiling_kind;
 
 typedef struct ceiling {
     ceiling_kind kind;
     const session *session;
-    size_t bytes;     /* of each of the two buffers */
-    double best_rate; /* bytes read and written per second; 0 before the first sample */
-    unsigned char *host[2];
+    double best_rate; /* bytes or operations per second; 0 before the first sample */
+    double spent;     /* seconds in samples */
+    size_t num_samples;
+    size_t bytes;           /* copies: of each of the two buffers */
+    unsigned char *host[3]; /* two to copy; or three matrices */
     cl_mem device[2];
     cl_kernel kernel;
+    peak_probe probe;
 } ceiling;
 
-/* Copies that move about `moved_bytes`, capped: beyond the caches, size no longer matters. False
- * after fail(). */
+/* Copies move about `moved_bytes`, capped: beyond the caches, size no longer matters. False after
+ * fail(). */
 bool ceiling_open(ceiling *out, const session *session, ceiling_kind kind, double moved_bytes);
 void ceiling_close(ceiling *ceiling);
 
 /* One more measurement; keeps the best. False after fail(). */
 bool ceiling_sample(ceiling *ceiling);
 
-/* "memcpy, 2 threads", "device copy" */
+/* A measurement between two runs of a candidate that has run for `seconds` in all. Arithmetic has a
+ * fixed size, perhaps far above the candidate's: it takes no more time than the candidate. */
+bool ceiling_keep_pace(ceiling *ceiling, double seconds);
+/* What is still missing after the candidate's last run. */
+bool ceiling_complete(ceiling *ceiling);
+
+/* "memcpy, 2 threads", "OpenBLAS sgemm 2048^3, 2 threads", "device copy", "fp32 multiply-add" */
 void ceiling_name(const ceiling *ceiling, char *out, size_t size);
-ceiling_kind ceiling_kind_for(const session *session);
+ceiling_kind ceiling_kind_for(const session *session, metric metric);
 
 #endif

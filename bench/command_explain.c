@@ -12,10 +12,11 @@
 
 enum { CEILING_SAMPLES = 7 };
 
-/* Best copy rate for this much traffic; 0 after fail(). */
-static double measure_ceiling(const session *session, double bytes, char *name, size_t size) {
+/* Best rate of the operator's ceiling; 0 after fail(). */
+static double measure_ceiling(const session *session, metric metric, double bytes, char *name,
+                              size_t size) {
     ceiling ceiling;
-    if (!ceiling_open(&ceiling, session, ceiling_kind_for(session), bytes)) {
+    if (!ceiling_open(&ceiling, session, ceiling_kind_for(session, metric), bytes)) {
         return 0.0;
     }
     bool ok = true;
@@ -28,17 +29,18 @@ static double measure_ceiling(const session *session, double bytes, char *name, 
     return rate;
 }
 
-static bool print_cost(const session *session, const work_amount *work, bool peaks) {
+static bool print_cost(const session *session, metric metric, const work_amount *work, bool peaks) {
     char name[64] = "";
     printf("  least traffic: %.6g MB; arithmetic: %.6g MFLOP; %.2f FLOP per byte\n",
            1e-6 * work->bytes, 1e-6 * work->flops, work->flops / work->bytes);
     if (!peaks) {
         return true;
     }
-    double rate = measure_ceiling(session, work->bytes, name, sizeof name);
+    double rate = measure_ceiling(session, metric, work->bytes, name, sizeof name);
+    double amount = metric == METRIC_BYTES ? work->bytes : work->flops;
     if (rate > 0.0) {
-        printf("  ceiling: %s, %.1f GB/s; %.3f ms at the ceiling\n", name, 1e-9 * rate,
-               1e3 * work->bytes / rate);
+        printf("  ceiling: %s, %.1f %s; %.3f ms at the ceiling\n", name, 1e-9 * rate,
+               metric == METRIC_BYTES ? "GB/s" : "GFLOP/s", 1e3 * amount / rate);
     }
     return rate > 0.0;
 }
@@ -80,7 +82,7 @@ static bool explain_case(const session *session, const options *options,
         printf("  does not fit this device: %s\n", why);
     }
     return print_plan(session, options, selected->problem, dtype) &&
-           print_cost(session, &work, options->peaks);
+           print_cost(session, benchmark->metric, &work, options->peaks);
 }
 
 static bool explain_all(const session *session, const options *options,

@@ -5,13 +5,13 @@
 
 #include <jansson.h>
 
+#include "blas.h"
 #include "ceiling.h"
 #include "commands.h"
 #include "json_print.h"
-#include "peak_probe.h"
 #include "terminal.h"
 
-enum { COPY_SAMPLES = 9 };
+enum { SAMPLES = 9 };
 
 /* Read plus written; beyond any cache. */
 static const double copied_bytes = 256.0 * 1024.0 * 1024.0;
@@ -39,21 +39,21 @@ static bool print_devices(void) {
     return ok;
 }
 
-static bool print_copy(const session *session, ceiling_kind kind) {
+static bool print_ceiling(const session *session, ceiling_kind kind, const char *unit) {
     ceiling ceiling;
     char name[64];
     if (!ceiling_open(&ceiling, session, kind, copied_bytes)) {
         return false;
     }
+    ceiling_name(&ceiling, name, sizeof name);
     bool ok = true;
-    for (int i = 0; ok && i < COPY_SAMPLES; i++) {
-        progress("measuring copies %d/%d", i + 1, COPY_SAMPLES);
+    for (int i = 0; ok && i < SAMPLES; i++) {
+        progress("measuring %s %d/%d", name, i + 1, SAMPLES);
         ok = ceiling_sample(&ceiling);
     }
     progress_clear();
-    ceiling_name(&ceiling, name, sizeof name);
     if (ok) {
-        printf("  %-24s %8.1f GB/s, read and written\n", name, 1e-9 * ceiling.best_rate);
+        printf("  %-34s %8.1f %s\n", name, 1e-9 * ceiling.best_rate, unit);
     }
     ceiling_close(&ceiling);
     return ok;
@@ -61,17 +61,12 @@ static bool print_copy(const session *session, ceiling_kind kind) {
 
 static bool print_peaks(const session *session) {
     printf("Measured, best of several:\n");
-    if (session->is_cpu && !print_copy(session, CEILING_HOST_COPY)) {
-        return false;
-    }
-    if (!print_copy(session, CEILING_DEVICE_COPY)) {
-        return false;
-    }
-    double flops = peak_fp32(session);
-    if (flops > 0.0) {
-        printf("  %-24s %8.1f GFLOP/s\n", "fp32 multiply-add", 1e-9 * flops);
-    }
-    return flops > 0.0;
+    return (!session->is_cpu ||
+            print_ceiling(session, CEILING_HOST_COPY, "GB/s, read and written")) &&
+           print_ceiling(session, CEILING_DEVICE_COPY, "GB/s, read and written") &&
+           (!session->is_cpu || !blas_is_available() ||
+            print_ceiling(session, CEILING_HOST_GEMM, "GFLOP/s")) &&
+           print_ceiling(session, CEILING_DEVICE_FMA, "GFLOP/s");
 }
 
 static bool print_session(const session *session, bool peaks) {

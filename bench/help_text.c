@@ -21,7 +21,7 @@ void print_help(FILE *stream) {
           "  -t, --dtype TYPES    list of fp32, fp16, bf16\n"
           "      --shape SIZES    a case of your own, as 8,16,512,512; with --mask, --scale\n"
           "      --verify MODE    full, sample or off\n"
-          "  -p, --peers NAMES    also time these, e.g. unfused,torch\n"
+          "  -p, --peers NAMES    also time others, as in list, e.g. torch, or all\n"
           "  -f, --format FORMAT  console, json or csv; -o FILE for a file\n"
           "\n"
           "Example: clformer-bench run softmax --case 6 --dtype fp16 --peers all\n"

@@ -8,10 +8,12 @@
 #include "terminal.h"
 #include "timing.h"
 
-enum { MOST_RUNS = 200, FEWEST_RUNS = 5, FEWEST_SLOW_RUNS = 3, BATCH = 8 };
+enum { MOST_RUNS = 200, FEWEST_RUNS = 5, FEWEST_SLOW_RUNS = 3, MOST_BESIDE = 20, BATCH = 8 };
 
 /* A run this long is not repeated more often than needed for a median. */
 static const double slow_run_seconds = 1.0;
+
+static const double beside_seconds = 0.1;
 
 typedef struct sampling {
     const workload *load;
@@ -24,11 +26,14 @@ typedef struct sampling {
     double enqueues[MOST_RUNS];
 } sampling;
 
-bool measure_warm_up(const workload *load) {
+bool measure_warm_up(const workload *load, double *seconds) {
     cl_command_queue queue = load->session->queue;
-    return clformer_ok(clf_plan_enqueue(load->plan, queue, NULL, 0, NULL, NULL),
-                       "clf_plan_enqueue") &&
-           opencl_ok(clFinish(queue), "clFinish");
+    double begin = now_seconds();
+    bool ok =
+        clformer_ok(clf_plan_enqueue(load->plan, queue, NULL, 0, NULL, NULL), "clf_plan_enqueue") &&
+        opencl_ok(clFinish(queue), "clFinish");
+    *seconds = now_seconds() - begin;
+    return ok;
 }
 
 static bool is_done(const sampling *samples) {
@@ -107,11 +112,28 @@ bool measure_run(const workload *load, ceiling *ceiling, const measure_request *
                         .min_seconds = request->min_seconds};
     while (!is_done(&samples)) {
         bool ok = load->session->is_cpu ? sample_host(&samples) : sample_events(&samples);
-        if (!ok || !ceiling_sample(ceiling)) {
+        if (!ok || !ceiling_keep_pace(ceiling, samples.total)) {
             return false;
         }
+    }
+    if (!ceiling_complete(ceiling)) {
+        return false;
     }
     out->time = summarize(samples.times, samples.count);
     out->enqueue = summarize(samples.enqueues, samples.count);
     return true;
+}
+
+double measure_beside(const workload *load, double seconds_per_run) {
+    double runs = beside_seconds / seconds_per_run;
+    sampling samples = {.load = load,
+                        .wanted = runs < 1.0           ? 1
+                                  : runs > MOST_BESIDE ? MOST_BESIDE
+                                                       : (size_t)runs};
+    while (!is_done(&samples)) {
+        if (!(load->session->is_cpu ? sample_host(&samples) : sample_events(&samples))) {
+            return -1.0;
+        }
+    }
+    return summarize(samples.times, samples.count).median;
 }

@@ -17,11 +17,15 @@ typedef struct measurement {
 } measurement;
 
 /* Runs the plan once and waits: compiles what is compiled late. False after fail(). */
-bool measure_warm_up(const workload *load);
+bool measure_warm_up(const workload *load, double *seconds);
 
 /* CPU devices: wall clock around enqueue and finish. Others: the device's clock, from the end of
  * one run to the end of the next. False after fail(). */
 bool measure_run(const workload *load, ceiling *ceiling, const measure_request *request,
                  measurement *out);
+
+/* Median seconds of some runs, about a tenth of a second of them, beside somebody else's. Negative
+ * after fail(). */
+double measure_beside(const workload *load, double seconds_per_run);
 
 #endif

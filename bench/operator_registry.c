@@ -3,11 +3,13 @@
 
 #include <string.h>
 
+#include "benchmark_attention.h"
 #include "benchmark_softmax.h"
 
 const operator_benchmark *const operator_registry[] = {
     &softmax_benchmark,
     &softmax_grad_benchmark,
+    &attention_benchmark,
     NULL,
 };
 

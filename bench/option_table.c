@@ -167,7 +167,8 @@ const option_entry option_table[] = {
      "gpu, cpu, accelerator, platform:device as in `clinfo -l`, or part of a\n"
      "name. Default: $CLFORMER_DEVICE, else the best device"},
     {"suite", 's', "SUITE", FOR_CASES | FOR_LIST, set_suite,
-     "seed (the operator document's cases, the default), quick, extra, real"},
+     "seed (the operator document's cases, the default), quick, extra, real,\n"
+     "demo; as in `list`"},
     {"case", 'c', "NAMES", FOR_CASES, set_cases, "only these cases, e.g. 1,6; names as in `list`"},
     {"dtype", 't', "TYPES", FOR_CASES | FOR_DEMO, set_dtype,
      "list of fp32, fp16, bf16 (all of them)"},

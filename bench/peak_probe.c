@@ -8,7 +8,7 @@
 #include "terminal.h"
 #include "timing.h"
 
-enum { CHAINS = 8, LOOPS = 4096, REPEATS = 7 };
+enum { CHAINS = 8, LOOPS = 4096 };
 
 typedef struct probe_form {
     const char *source;
@@ -33,52 +33,49 @@ typedef struct probe_form {
 static const probe_form cpu_form = {PROBE_SOURCE("float16", "1"), 1, 16, 64};
 static const probe_form gpu_form = {PROBE_SOURCE("float", "256"), 256, 1, 32};
 
-static double probe_seconds(const session *session, cl_kernel kernel, const probe_form *form,
-                            size_t items) {
+double peak_probe_seconds(const peak_probe *probe) {
     double begin = now_seconds();
-    cl_int code = clEnqueueNDRangeKernel(session->queue, kernel, 1, NULL, &items, &form->local, 0,
-                                         NULL, NULL);
-    code |= clFinish(session->queue);
+    cl_int code = clEnqueueNDRangeKernel(probe->session->queue, probe->kernel, 1, NULL,
+                                         &probe->items, &probe->local, 0, NULL, NULL);
+    code |= clFinish(probe->session->queue);
     return opencl_ok(code, "the fp32 probe") ? now_seconds() - begin : 0.0;
 }
 
-static double best_rate(const session *session, cl_kernel kernel, const probe_form *form,
-                        size_t items) {
-    double flops = 2.0 * CHAINS * LOOPS * (double)form->lanes * (double)items;
-    double best = 0.0;
-    for (int i = 0; i <= REPEATS; i++) { /* the first compiles */
-        double seconds = probe_seconds(session, kernel, form, items);
-        if (seconds <= 0.0) {
-            return 0.0;
-        }
-        best = i > 0 && flops / seconds > best ? flops / seconds : best;
-    }
-    return best;
-}
-
-double peak_fp32(const session *session) {
-    const probe_form *form = session->is_cpu ? &cpu_form : &gpu_form;
+static bool set_arguments(const peak_probe *probe) {
     const cl_int loops = LOOPS;
     const cl_float factor = 0.999f;
+    cl_int code = clSetKernelArg(probe->kernel, 0, sizeof probe->out, &probe->out);
+    code |= clSetKernelArg(probe->kernel, 1, sizeof loops, &loops);
+    code |= clSetKernelArg(probe->kernel, 2, sizeof factor, &factor);
+    return opencl_ok(code, "clSetKernelArg");
+}
+
+bool peak_probe_open(peak_probe *out, const session *session) {
+    const probe_form *form = session->is_cpu ? &cpu_form : &gpu_form;
     cl_uint units = 1;
+    *out = (peak_probe){.session = session, .local = form->local};
     if (!opencl_ok(
             clGetDeviceInfo(session->id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL),
             "clGetDeviceInfo")) {
-        return 0.0;
+        return false;
     }
-    size_t items = units * form->groups_per_unit * form->local;
-    cl_mem out = session_buffer(session, items * form->lanes * sizeof(cl_float));
-    cl_kernel kernel = out ? session_kernel(session, form->source, "probe") : NULL;
-    double rate = 0.0;
-    if (kernel) {
-        cl_int code = clSetKernelArg(kernel, 0, sizeof out, &out);
-        code |= clSetKernelArg(kernel, 1, sizeof loops, &loops);
-        code |= clSetKernelArg(kernel, 2, sizeof factor, &factor);
-        rate = opencl_ok(code, "clSetKernelArg") ? best_rate(session, kernel, form, items) : 0.0;
-        clReleaseKernel(kernel);
+    out->items = units * form->groups_per_unit * form->local;
+    out->flops = 2.0 * CHAINS * LOOPS * (double)form->lanes * (double)out->items;
+    out->out = session_buffer(session, out->items * form->lanes * sizeof(cl_float));
+    out->kernel = out->out ? session_kernel(session, form->source, "probe") : NULL;
+    if (out->kernel && set_arguments(out)) {
+        return true;
     }
-    if (out) {
-        clReleaseMemObject(out);
+    peak_probe_close(out);
+    return false;
+}
+
+void peak_probe_close(peak_probe *probe) {
+    if (probe->kernel) {
+        clReleaseKernel(probe->kernel);
     }
-    return rate;
+    if (probe->out) {
+        clReleaseMemObject(probe->out);
+    }
+    *probe = (peak_probe){0};
 }

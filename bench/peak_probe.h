@@ -4,7 +4,20 @@
 
 #include "session.h"
 
-/* FLOP/s, best of several; 0 after fail(). */
-double peak_fp32(const session *session);
+typedef struct peak_probe {
+    const session *session;
+    cl_kernel kernel;
+    cl_mem out;
+    size_t items;
+    size_t local;
+    double flops; /* of one sample */
+} peak_probe;
+
+/* False after fail(). */
+bool peak_probe_open(peak_probe *out, const session *session);
+void peak_probe_close(peak_probe *probe);
+
+/* Seconds of one run; 0 after fail(). The first run compiles. */
+double peak_probe_seconds(const peak_probe *probe);
 
 #endif

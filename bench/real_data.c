@@ -40,6 +40,22 @@ static bool read_shape(json_t *root, const char *name, int32_t *rank, int64_t *s
     return true;
 }
 
+bool real_data_shape(const char *data_folder, const char *name, int32_t *rank, int64_t *shape) {
+    json_t *root = load_description(data_folder);
+    bool ok = root && read_shape(root, name, rank, shape);
+    json_decref(root);
+    return ok;
+}
+
+bool real_data_number(const char *data_folder, const char *name, double *out) {
+    json_t *root = load_description(data_folder);
+    const json_t *number = json_object_get(root, name);
+    bool ok = root && (json_is_number(number) ? true : fail("minilm.json: no number '%s'", name));
+    *out = json_number_value(number);
+    json_decref(root);
+    return ok;
+}
+
 bool real_data_softmax(softmax_problem *problem, const char *data_folder) {
     json_t *root = load_description(data_folder);
     if (!root) {

@@ -10,7 +10,8 @@ enum { MAX_PEERS = 4, REASON_LENGTH = 768 };
 typedef struct peer_record {
     const char *name;
     peer_result result;
-    double ratio; /* peer's time / ours: above 1 we are faster */
+    double own_seconds; /* our time just before and after */
+    double ratio;       /* peer's time / that: above 1 we are faster */
 } peer_record;
 
 /* Times that matter once per plan or per call, not per byte. */

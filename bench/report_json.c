@@ -111,8 +111,9 @@ static json_t *peers_array(const record *record) {
         const peer_record *peer = &record->peers[i];
         bool known = peer->result.available;
         json_array_append_new(array,
-                              json_pack("{s:s, s:o, s:o, s:s}", "name", peer->name, "median_s",
+                              json_pack("{s:s, s:o, s:o, s:o, s:s}", "name", peer->name, "median_s",
                                         known ? number(peer->result.time.median) : json_null(),
+                                        "own_s", known ? number(peer->own_seconds) : json_null(),
                                         "ratio", known ? number(peer->ratio) : json_null(),
                                         "detail", peer->result.detail));
     }

@@ -10,6 +10,9 @@
 #include "overhead.h"
 #include "terminal.h"
 
+/* A run longer than this is not worth repeating: the problem is halved. */
+static const double most_seconds = 6.0;
+
 const char *variant_name(clf_variant variant) {
     switch (variant) {
     case CLF_VARIANT_AUTO:
@@ -88,7 +91,8 @@ static bool verify(const workload *load, const options *options, record *out) {
 
 static bool time_case(const workload *load, const options *options, record *out) {
     ceiling ceiling;
-    if (!ceiling_open(&ceiling, load->session, ceiling_kind_for(load->session), out->work.bytes)) {
+    if (!ceiling_open(&ceiling, load->session,
+                      ceiling_kind_for(load->session, out->benchmark->metric), out->work.bytes)) {
         return false;
     }
     bool ok = measure_run(load, &ceiling, &options->timing, &out->measured);
@@ -114,31 +118,75 @@ static void note_missing_peer(const char *name, const char *reason) {
     }
 }
 
-static void ask_peers(const workload *load, const options *options, record *out) {
+/* Our time is taken again on both sides of the peer's: the machine may have changed its pace. */
+static bool ask_peer(const workload *load, const peer_entry *peer, record *out) {
+    peer_record *own = &out->peers[out->num_peers++];
+    own->name = peer->name;
+    progress("%s case %s %s: peer %s", out->benchmark->name, out->case_name,
+             clf_dtype_name(out->dtype), peer->name);
+    double before = measure_beside(load, out->measured.time.median);
+    peer->run(load, &own->result);
+    if (!own->result.available || before < 0.0) {
+        return before >= 0.0;
+    }
+    double after = measure_beside(load, out->measured.time.median);
+    own->own_seconds = 0.5 * (before + after);
+    own->ratio = own->result.time.median / own->own_seconds;
+    return after >= 0.0;
+}
+
+static bool ask_peers(const workload *load, const options *options, record *out) {
     bool all = strcmp(options->peers, "all") == 0;
-    for (const peer_entry *peer = out->benchmark->peers; peer->name; peer++) {
+    bool ok = true;
+    for (const peer_entry *peer = out->benchmark->peers; ok && peer->name; peer++) {
         if ((!all && !list_contains(options->peers, peer->name)) || out->num_peers == MAX_PEERS) {
             continue;
         }
-        peer_record *own = &out->peers[out->num_peers++];
-        own->name = peer->name;
-        progress("%s case %s %s: peer %s", out->benchmark->name, out->case_name,
-                 clf_dtype_name(out->dtype), peer->name);
-        peer->run(load, &own->result);
-        own->ratio = own->result.available && out->measured.time.median > 0.0
-                         ? own->result.time.median / out->measured.time.median
-                         : 0.0;
-        if (!own->result.available && options->format != REPORT_CONSOLE) {
-            note_missing_peer(peer->name, own->result.detail);
+        ok = ask_peer(load, peer, out);
+        const peer_result *result = &out->peers[out->num_peers - 1].result;
+        if (!result->available && options->format != REPORT_CONSOLE) {
+            note_missing_peer(peer->name, result->detail);
         }
     }
+    return ok;
 }
 
 static bool measure_all(const workload *load, const options *options, record *out) {
     read_variant(load, out);
-    return measure_warm_up(load) && verify(load, options, out) && time_case(load, options, out) &&
+    return verify(load, options, out) && time_case(load, options, out) &&
            (options->measure == MEASURE_TIME ||
             overhead_measure(load, options->variant, &out->overhead));
+}
+
+/* The first run compiles; only a second one says how long a run takes. */
+static bool warm_up(const workload *load, double *seconds) {
+    return measure_warm_up(load, seconds) &&
+           (*seconds <= most_seconds || measure_warm_up(load, seconds));
+}
+
+/* Makes the problem real and warms it up, halved until one run is quick enough to be repeated. */
+static bool open_workload(const session *session, const workload_request *request, void *problem,
+                          workload *load, record *out) {
+    for (;;) {
+        double seconds = 0.0;
+        if (!workload_create(load, session, request, &out->plan_seconds)) {
+            return false;
+        }
+        if (!warm_up(load, &seconds)) {
+            break;
+        }
+        if (seconds <= most_seconds || !out->benchmark->reduce(problem)) {
+            return true;
+        }
+        workload_destroy(load);
+        if (!out->reduced) {
+            snprintf(out->reason, sizeof out->reason, "one run takes %.1f s", seconds);
+        }
+        out->reduced = true;
+        out->benchmark->print(problem, &out->problem);
+    }
+    workload_destroy(load);
+    return false;
 }
 
 static bool run_problem(const session *session, void *problem, const options *options,
@@ -150,17 +198,12 @@ static bool run_problem(const session *session, void *problem, const options *op
                                       .variant = options->variant,
                                       .seed = options->seed,
                                       .data_folder = data_folder(options)};
-    if (!fit_problem(session, problem, out)) {
+    if (!fit_problem(session, problem, out) ||
+        !open_workload(session, &request, problem, &load, out)) {
         return false;
     }
     out->work = out->benchmark->work(problem, out->dtype);
-    if (!workload_create(&load, session, &request, &out->plan_seconds)) {
-        return false;
-    }
-    bool ok = measure_all(&load, options, out);
-    if (ok) {
-        ask_peers(&load, options, out);
-    }
+    bool ok = measure_all(&load, options, out) && ask_peers(&load, options, out);
     workload_destroy(&load);
     return ok;
 }

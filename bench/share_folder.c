@@ -10,7 +10,7 @@ enum { PATH_LENGTH = 4096, NUM_PARTS = 2 };
 static const char *const source_folders[NUM_PARTS] = {CLFORMER_BENCH_SOURCE_DATA,
                                                       CLFORMER_BENCH_SOURCE_PEERS};
 static const char *const installed_names[NUM_PARTS] = {"data", "peers"};
-static const char *const witnesses[NUM_PARTS] = {"minilm/minilm.json", "torch_softmax.py"};
+static const char *const witnesses[NUM_PARTS] = {"minilm/minilm.json", "torch_peer.py"};
 
 /* Writes <folder of this program>/<path to share>/<name>; false if the program cannot be found. */
 static int installed_folder(share_part part, char *out) {

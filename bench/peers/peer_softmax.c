@@ -1,9 +1,6 @@
 /* The peers of softmax and its gradient. */
 #include "peers/peer_softmax.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
 #include "softmax_setup.h"
 
 static const char unfused_help[] =
@@ -22,11 +19,3 @@ const peer_entry softmax_grad_peers[] = {
     {"torch", torch_help, peer_torch_softmax},
     {NULL, NULL, NULL},
 };
-
-void peer_unavailable(peer_result *out, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    *out = (peer_result){0};
-    vsnprintf(out->detail, sizeof out->detail, format, arguments);
-    va_end(arguments);
-}

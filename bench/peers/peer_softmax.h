@@ -9,8 +9,4 @@ void peer_unfused_softmax_grad(const workload *load, peer_result *out);
 /* Forward and gradient: the request names the operator. */
 void peer_torch_softmax(const workload *load, peer_result *out);
 
-/* Says why there is no time. */
-void peer_unavailable(peer_result *out, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "peers/peer_result.h"
 #include "peers/peer_softmax.h"
 #include "peers/unfused_passes.h"
 #include "softmax_setup.h"

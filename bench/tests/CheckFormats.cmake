@@ -1,6 +1,7 @@
-# Runs the quick suite in every format. JSON is read back by `compare`, CSV by counting.
+# Runs the quick suite of OPERATOR, QUICK_CASES cases, in every format. JSON is read back by `compare`, CSV by counting.
 set(run "${BENCH}" run ${OPERATOR} --suite quick --verify full --min-time 0 --quiet)
-set(cases 9) # three cases in three dtypes
+math(EXPR cases "3 * ${QUICK_CASES}") # three dtypes
+math(EXPR lines "${cases} + 1")
 
 function(run_format format result)
     execute_process(COMMAND ${run} --format ${format} RESULT_VARIABLE exit OUTPUT_VARIABLE stdout
@@ -24,11 +25,11 @@ endfunction()
 
 run_format(console text)
 expect_count(console "${text}" "[0-9]  ok\n" ${cases})
-expect_count(console "${text}" "fp16" 3)
+expect_count(console "${text}" "fp16" ${QUICK_CASES})
 
 run_format(csv text)
 string(REPLACE ";" "," text "${text}")
-expect_count(csv "${text}" "\n" 10)
+expect_count(csv "${text}" "\n" ${lines})
 expect_count(csv "${text}" "\n1,[^\n]*,${OPERATOR},quick,[^\n]*,full,[^\n]*,true,ok," ${cases})
 expect_count(csv "${text}" "schema_version,tool_version,[^\n]*,ratio,[^\n]*,peers\n" 1)
 

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "attention_visits.h"
 #include "data_source.h"
 #include "parse_values.h"
 #include "statistics.h"
@@ -161,6 +162,82 @@ static void test_data_source_mask_has_wanted_share(void **state) {
     data_source_release(&source);
 }
 
+/* Sequences of 4 queries and 6 keys, and of 6 and 4, as the operator document draws them: the
+ * number of pairs of each row. */
+typedef struct visits_case {
+    int64_t mode;
+    int64_t pre_tokens;
+    int64_t next_tokens;
+    int64_t prefix;
+    int64_t queries;
+    int64_t keys;
+    int64_t row_begin[6];
+    int64_t row_end[6];
+} visits_case;
+
+static void test_visits_follow_the_modes(void **state) {
+    static const visits_case cases[] = {
+        {0, 1, 1, 0, 4, 6, {0, 0, 1, 2}, {2, 3, 4, 5}},
+        {0, 3, -1, 0, 4, 6, {0, 0, 0, 0}, {0, 1, 2, 3}},
+        {0, -1, 3, 0, 4, 6, {1, 2, 3, 4}, {4, 5, 6, 6}},
+        {1, 0, 0, 0, 4, 6, {0, 0, 0, 0}, {6, 6, 6, 6}},
+        {2, 0, 0, 0, 4, 6, {0, 0, 0, 0}, {1, 2, 3, 4}},
+        {2, 0, 0, 0, 6, 4, {0, 0, 0, 0, 0, 0}, {1, 2, 3, 4, 4, 4}},
+        {3, 0, 0, 0, 4, 6, {0, 0, 0, 0}, {3, 4, 5, 6}},
+        {3, 0, 0, 0, 6, 4, {0, 0, 0, 0, 0, 0}, {0, 0, 1, 2, 3, 4}},
+        {4, 2, 1, 0, 4, 6, {0, 1, 2, 3}, {4, 5, 6, 6}},
+        {4, 3, -1, 0, 4, 6, {0, 0, 1, 2}, {2, 3, 4, 5}},
+        {4, 1, 0, 0, 6, 4, {0, 0, 0, 0, 1, 2}, {0, 0, 1, 2, 3, 4}},
+        {6, 0, 0, 4, 4, 6, {0, 0, 0, 0}, {4, 4, 5, 6}},
+        {6, 0, 0, 2, 6, 4, {0, 0, 0, 0, 0, 0}, {2, 2, 2, 2, 3, 4}},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const visits_case *expected = &cases[i];
+        const attention_problem problem = {.batch = 1,
+                                           .heads = 3,
+                                           .query_length = expected->queries,
+                                           .key_length = expected->keys,
+                                           .mask = ATTENTION_MASK_COMPRESSED,
+                                           .sparse_mode = expected->mode,
+                                           .pre_tokens = expected->pre_tokens,
+                                           .next_tokens = expected->next_tokens,
+                                           .prefix = expected->prefix};
+        attention_sequence sequence = attention_sequence_at(&problem, 0);
+        double pairs = 0.0;
+        for (int64_t row = 0; row < expected->queries; row++) {
+            int64_t begin = 0;
+            int64_t end = 0;
+            attention_row_keys(&sequence, row, &begin, &end);
+            assert_int_equal(end - begin, expected->row_end[row] - expected->row_begin[row]);
+            assert_true(begin == end || begin == expected->row_begin[row]);
+            pairs += (double)(end - begin);
+        }
+        assert_true(attention_visited_pairs(&problem) == 3.0 * pairs);
+    }
+}
+
+/* The document's examples of modes 7 and 8: the last or the first sequence is a slice. */
+static void test_visits_of_slices(void **state) {
+    const attention_problem seven = {.heads = 1,
+                                     .mask = ATTENTION_MASK_COMPRESSED,
+                                     .sparse_mode = 7,
+                                     .next_tokens = -2,
+                                     .num_sequences = 2,
+                                     .query_ends = {3, 5},
+                                     .key_ends = {3, 9}};
+    const attention_problem eight = {.heads = 1,
+                                     .mask = ATTENTION_MASK_COMPRESSED,
+                                     .sparse_mode = 8,
+                                     .next_tokens = 1,
+                                     .num_sequences = 3,
+                                     .query_ends = {3, 8, 12},
+                                     .key_ends = {4, 9, 13}};
+    (void)state;
+    assert_true(attention_visited_pairs(&seven) == 6.0 + 7.0);
+    assert_true(attention_visited_pairs(&eight) == 11.0 + 15.0 + 10.0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_summarize_odd_count_takes_middle),
@@ -173,6 +250,8 @@ int main(void) {
         cmocka_unit_test(test_team_runs_each_thread_once),
         cmocka_unit_test(test_data_source_repeats_and_wraps),
         cmocka_unit_test(test_data_source_mask_has_wanted_share),
+        cmocka_unit_test(test_visits_follow_the_modes),
+        cmocka_unit_test(test_visits_of_slices),
     };
     return cmocka_run_group_tests_name("bench", tests, NULL, NULL);
 }

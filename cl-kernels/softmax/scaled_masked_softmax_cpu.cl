@@ -14,9 +14,9 @@
  *     1. maximum (of 16-bit types on their bit patterns as integers, without conversion)
  *     2. powers, into the buffer, and their sum
  *     3. times 1 / sum, narrowed, stored
- * Any other row (column strides, longer rows, an extreme scale) takes the online softmax
- * (Milakov and Gimelshein, 2018) over blocks of columns, then computes the powers again to store
- * them.
+ * A longer row takes the same sweeps, the last two block by block: its powers are computed once for
+ * the sum and again to be stored. Any other row (column strides, an extreme scale) takes the online
+ * softmax (Milakov and Gimelshein, 2018) over blocks, then computes the powers again.
  *
  * y may be x itself: a place is written only after its last read. Stores bypass the caches where
  * rows are aligned. Local memory: none. Barriers: none.
@@ -51,12 +51,15 @@
 #endif
 
 #define CLF_SOFTMAX_BATCH_SIZE 4096 /* floats of all rows of a batch, if the batch has several */
-#define CLF_SOFTMAX_BLOCK      1024 /* columns between two looks at the running maximum, online */
+#define CLF_SOFTMAX_BLOCK      1024 /* columns of a block of longer rows, a multiple of 16 */
+
+/* For what short rows call often: left to itself the compiler does not inline a second caller's. */
+#define CLF_SOFTMAX_INLINED __attribute__((always_inline))
 
 CLF_EXP2_DEFINE(clf_exp2, float, int)
 
-/* One row: addresses of its first elements. */
-typedef struct clf_softmax_row {
+/* One row: addresses of its first elements. Aligned like clf_row_cursor, for the same reason. */
+typedef struct __attribute__((aligned(64))) clf_softmax_row {
     __global const clf_storage *x;
     __global const clf_storage *next_x; /* the same row of the next batch, which may not exist */
     __global clf_storage *y;
@@ -143,7 +146,7 @@ static inline float clf_keys_extreme(short16 keys) {
 #endif
 
 /* The x whose scale * x is the row's maximum; not finite if there is none (or a NaN came up). */
-static inline float clf_row_extreme(const clf_softmax_row *row) {
+static inline CLF_SOFTMAX_INLINED float clf_row_extreme(const clf_softmax_row *row) {
     const long whole = row->mask.live & -(long)CLF_WIDE;
     clf_softmax_keys greatest = CLF_SOFTMAX_KEYS_LEAST;
     clf_softmax_lanes lanes;
@@ -169,8 +172,8 @@ static inline float16 clf_lanes_powers(const clf_softmax_lanes *lanes, float ext
 }
 
 /* Fills `powers` (16 lanes for each 16 columns up to `live`), returns their sum. */
-static inline float clf_row_powers(const clf_softmax_row *row, float extreme, float factor,
-                                   float16 *powers) {
+static inline CLF_SOFTMAX_INLINED float clf_row_powers(const clf_softmax_row *row, float extreme,
+                                                       float factor, float16 *powers) {
     const float lowest = CLF_EXP2_LOWEST / factor;
     const long whole = row->mask.live & -(long)CLF_WIDE;
     float16 sum = (float16)(0.0f);
@@ -192,8 +195,8 @@ static inline float clf_row_powers(const clf_softmax_row *row, float extreme, fl
 }
 
 /* Stores powers * inverse, and zeros behind the live columns. */
-static inline void clf_row_store(const clf_softmax_row *row, const float16 *powers, float inverse,
-                                 bool streaming) {
+static inline CLF_SOFTMAX_INLINED void
+clf_row_store(const clf_softmax_row *row, const float16 *powers, float inverse, bool streaming) {
     const bool is_aligned = clf_is_aligned(row->y, sizeof(clf_wide_storage));
     const long whole = row->mask.live & -(long)CLF_WIDE;
     if (streaming && is_aligned) {
@@ -229,6 +232,42 @@ static void clf_batch_resident(const clf_softmax_row *rows, int num_rows, float 
             clf_row_degenerate(&rows[index]);
         else
             clf_row_store(&rows[index], powers + index * stride, 1.0f / sums[index], streaming);
+    }
+}
+
+/* ---- Longer rows: contiguous columns, ordinary scale ---- */
+
+/* The columns [begin, begin + CLF_SOFTMAX_BLOCK) as a row. */
+static inline void clf_row_block(const clf_softmax_row *row, long begin, clf_softmax_row *block) {
+    *block = *row;
+    block->x += begin;
+    block->next_x = block->x + CLF_SOFTMAX_BLOCK;
+    block->y += begin;
+    if (block->mask.bytes != 0)
+        block->mask.bytes += begin;
+    block->mask.live = clamp(row->mask.live - begin, 0L, (long)CLF_SOFTMAX_BLOCK);
+    block->width = min(row->width - begin, (long)CLF_SOFTMAX_BLOCK);
+}
+
+static __attribute__((noinline)) void clf_row_long(const clf_softmax_row *row, float scale,
+                                                   bool streaming) {
+    const float factor = fabs(scale) * CLF_EXP2_LOG2E;
+    const float extreme = clf_row_extreme(row);
+    float16 powers[CLF_SOFTMAX_BLOCK / CLF_WIDE];
+    clf_softmax_row block;
+    float sum = isfinite(extreme) ? 0.0f : CLF_QUIET_NAN;
+    for (long begin = 0; begin < row->mask.live && !isnan(sum); begin += CLF_SOFTMAX_BLOCK) {
+        clf_row_block(row, begin, &block);
+        sum += clf_row_powers(&block, extreme, factor, powers);
+    }
+    if (isnan(sum)) {
+        clf_row_degenerate(row);
+        return;
+    }
+    for (long begin = 0; begin < row->width; begin += CLF_SOFTMAX_BLOCK) {
+        clf_row_block(row, begin, &block);
+        clf_row_powers(&block, extreme, factor, powers);
+        clf_row_store(&block, powers, 1.0f / sum, streaming);
     }
 }
 
@@ -315,9 +354,9 @@ clf_scaled_masked_softmax_cpu(__global const clf_storage *x, long x_offset,
     clf_softmax_scale parts;
     clf_softmax_scale_split(scale, &parts);
     const long stride = (space.width + CLF_WIDE - 1) / CLF_WIDE;
-    const bool is_resident = parts.is_ordinary && space.column_strides[0] == 1 &&
-                             space.column_strides[1] <= 1 && space.column_strides[1] >= 0 &&
-                             space.column_strides[2] == 1 && space.width <= CLF_SOFTMAX_RESIDENT;
+    const bool is_contiguous = parts.is_ordinary && space.column_strides[0] == 1 &&
+                               space.column_strides[1] <= 1 && space.column_strides[1] >= 0 &&
+                               space.column_strides[2] == 1;
     const long batch =
         clamp(CLF_SOFTMAX_BATCH_SIZE / CLF_WIDE / stride, 1L, (long)CLF_SOFTMAX_BATCH);
     const long first = (long)get_group_id(0) * rows_per_group;
@@ -337,11 +376,12 @@ clf_scaled_masked_softmax_cpu(__global const clf_storage *x, long x_offset,
             rows[index].y_stride = space.column_strides[2];
             clf_row_advance(&space, &cursor);
         }
-        if (is_resident) {
+        if (is_contiguous && space.width <= CLF_SOFTMAX_RESIDENT)
             clf_batch_resident(rows, num_rows, scale, stride, streaming != 0);
-        } else {
+        else if (is_contiguous)
+            clf_row_long(&rows[0], scale, streaming != 0);
+        else
             for (int index = 0; index < num_rows; ++index)
                 clf_row_general(&rows[index], &parts);
-        }
     }
 }

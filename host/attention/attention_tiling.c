@@ -43,6 +43,19 @@ int64_t clf_i_attention_num_unit_heads(const clf_i_attention_request *request,
     return request->geometry.num_heads / tiling->heads_per_tile;
 }
 
+/* Of whole keys, as far as `enough`. */
+static int64_t count_units(const clf_i_attention_request *request,
+                           const clf_i_attention_tiling *tiling, int64_t enough) {
+    const clf_i_attention_geometry *geometry = &request->geometry;
+    int64_t units = 0;
+    for (int64_t b = 0; b < geometry->batch && units < enough; ++b) {
+        const int64_t rows = geometry->spans[b].query_length * tiling->heads_per_tile;
+        units += (rows + tiling->rows - 1) / tiling->rows *
+                 clf_i_attention_num_unit_heads(request, tiling);
+    }
+    return units;
+}
+
 size_t clf_i_attention_workspace_size(const clf_i_attention_request *request,
                                       const clf_i_attention_tile_sizes *sizes, size_t num_tiles) {
     if (!sizes->merges) {
@@ -95,6 +108,23 @@ static void shrink_cpu(const clf_i_attention_request *request, size_t limit,
     }
 }
 
+/* As many as the rows fill, while each compute unit still gets two tiles or more. */
+static int64_t choose_panels(const clf_device *device, const clf_i_attention_request *request,
+                             int64_t panel_rows, int64_t packed_rows) {
+    const int64_t wanted = 2 * (int64_t)clf_i_device_capabilities(device)->compute_units;
+    clf_i_attention_tiling tiling = {.heads_per_tile = 1};
+    int64_t panels =
+        power_of_two_from((packed_rows + panel_rows - 1) / panel_rows,
+                          clf_i_tuning_value(device, "clf_flash_attention_cpu", "panels", 1, 8, 4));
+    for (; panels > 1; panels /= 2) {
+        tiling.rows = panels * panel_rows;
+        if (count_units(request, &tiling, wanted) >= wanted) {
+            break;
+        }
+    }
+    return panels;
+}
+
 static void choose_cpu(const clf_device *device, const clf_i_attention_request *request,
                        int64_t packed_rows, clf_i_attention_tile_sizes *sizes) {
     sizes->kernel = "clf_flash_attention_cpu";
@@ -106,10 +136,7 @@ static void choose_cpu(const clf_device *device, const clf_i_attention_request *
     sizes->row_vectors =
         power_of_two_from((packed_rows + WIDE - 1) / WIDE,
                           clf_i_tuning_value(device, kernel, "row_vectors", 1, 4, 4));
-    sizes->panels =
-        clf_i_tuning_value(device, kernel, apart ? "panels_apart" : "panels", 1, 8, apart ? 4 : 2);
-    sizes->panels = power_of_two_from(
-        (packed_rows + sizes->row_vectors * WIDE - 1) / (sizes->row_vectors * WIDE), sizes->panels);
+    sizes->panels = choose_panels(device, request, sizes->row_vectors * WIDE, packed_rows);
     sizes->uses_bf16_dot = request->args.query->dtype == CLF_DTYPE_BF16 &&
                            clf_i_cpu_extension_refusal(device, CLF_I_CPU_BF16_DOT) == NULL;
     sizes->is_staged =
@@ -178,12 +205,7 @@ static int64_t choose_splits(const clf_device *device, const char *kernel,
     const int64_t least_keys = clf_i_tuning_value(device, kernel, "split_keys", 64, 1 << 20, 512);
     const int64_t wanted =
         units_per_compute_unit * (int64_t)clf_i_device_capabilities(device)->compute_units;
-    int64_t units = 0;
-    for (int64_t b = 0; b < geometry->batch && units < wanted; ++b) {
-        const int64_t rows = geometry->spans[b].query_length * tiling->heads_per_tile;
-        units += (rows + tiling->rows - 1) / tiling->rows *
-                 clf_i_attention_num_unit_heads(request, tiling);
-    }
+    const int64_t units = count_units(request, tiling, wanted);
     if (units == 0 || units >= wanted) {
         return 1;
     }

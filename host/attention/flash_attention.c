@@ -5,6 +5,7 @@
 #include "attention/attention_arguments.h"
 #include "attention/attention_dropout.h"
 #include "attention/attention_tables.h"
+#include "attention/attention_text.h"
 #include "attention/attention_tiling.h"
 #include "core/failure.h"
 #include "core/text.h"
@@ -363,6 +364,9 @@ static clf_status fill_plan(building *building) {
     if (status == CLF_SUCCESS) {
         status = choose_variant(building);
     }
+    if (status == CLF_SUCCESS) {
+        status = clf_i_attention_set_text(building->request, building->plan);
+    }
     if (status == CLF_SUCCESS && !building->request->geometry.out_is_empty) {
         status =
             clf_i_attention_sequences_make(&building->request->args, &building->request->geometry,
@@ -380,31 +384,22 @@ static clf_status fill_plan(building *building) {
     return status == CLF_SUCCESS ? clf_i_plan_finish(building->plan) : status;
 }
 
-static clf_status check_pointers(const clf_device *device, const clf_flash_attention_args *args,
-                                 clf_plan **out_plan) {
+clf_status clf_flash_attention_plan(clf_device *device, const clf_flash_attention_args *args,
+                                    clf_plan **out_plan) {
+    if (out_plan != NULL) {
+        *out_plan = NULL;
+    }
     if (out_plan == NULL || device == NULL || args == NULL) {
         return clf_i_fail(CLF_ERR_PARAM_NULLPTR, "%s is NULL, one is required",
                           out_plan == NULL ? "out_plan"
                           : device == NULL ? "device"
                                            : "args");
     }
-    return CLF_SUCCESS;
-}
-
-clf_status clf_flash_attention_plan(clf_device *device, const clf_flash_attention_args *args,
-                                    clf_plan **out_plan) {
-    if (out_plan != NULL) {
-        *out_plan = NULL;
-    }
-    clf_status status = check_pointers(device, args, out_plan);
-    if (status != CLF_SUCCESS) {
-        return status;
-    }
     clf_i_attention_request request;
     building building;
     memset(&building, 0, sizeof building);
     building.request = &request;
-    status = clf_i_attention_request_make(args, &request);
+    clf_status status = clf_i_attention_request_make(args, &request);
     if (status == CLF_SUCCESS) {
         status = clf_i_plan_create(device, "flash_attention", &building.plan);
     }

@@ -175,17 +175,17 @@ static const char *refusal_of(clf_device *device, const extension_entry *entry) 
                : "the driver's compiler cannot use it rightly";
 }
 
-const char *clf_i_cpu_extension_refusal(const clf_device *constant, clf_i_cpu_extension extension) {
+const char *clf_i_cpu_extension_refusal(const clf_device *device, clf_i_cpu_extension extension) {
     /* Every device is allocated and locked; what changes here does not show outside. */
-    clf_device *device = (clf_device *)(uintptr_t)constant;
-    clf_i_extension_answer *answer = &device->extensions[extension];
-    pthread_mutex_lock(&device->extensions_lock);
+    clf_device *own = (clf_device *)(uintptr_t)device;
+    clf_i_extension_answer *answer = &own->extensions[extension];
+    pthread_mutex_lock(&own->extensions_lock);
     if (!answer->is_known) {
-        answer->refusal = refusal_of(device, &entries[extension]);
+        answer->refusal = refusal_of(own, &entries[extension]);
         answer->is_known = true;
         clf_i_log(CLF_LOG_DISPATCH, "CPU extension %s: %s", entries[extension].name,
                   answer->refusal != NULL ? answer->refusal : "used");
     }
-    pthread_mutex_unlock(&device->extensions_lock);
+    pthread_mutex_unlock(&own->extensions_lock);
     return answer->refusal;
 }

@@ -135,11 +135,13 @@ static void find_out_units(const oracle_attention *problem, int64_t key_length,
     const int64_t depth = problem->value_depth;
     double squares[ORACLE_ATTENTION_MAX_DEPTH] = {0.0};
     double walk[ORACLE_ATTENTION_MAX_DEPTH] = {0.0};
+    double num_terms = 0.0;
     for (int64_t j = 0; j < key_length; j++) {
         const float *values = problem->values + j * depth;
         if (keeps[j] == NOT_COMPUTED || exponentials[j] == 0.0) {
             continue;
         }
+        num_terms += 1.0;
         const double weight = keeps[j] * exponentials[j];
         const double rounding =
             weight > 0.0 ? 0.5 * oracle_ulp(problem->args.query->dtype, weight) : 0.0;
@@ -151,9 +153,8 @@ static void find_out_units(const oracle_attention *problem, int64_t key_length,
         }
     }
     for (int64_t d = 0; d < depth; d++) {
-        result->out_unit[d] =
-            (sqrt(squares[d]) + unit * sqrt((double)key_length * walk[d])) / result->sum +
-            unit * fabs(result->out[d]);
+        result->out_unit[d] = (sqrt(squares[d]) + unit * sqrt(num_terms * walk[d])) / result->sum +
+                              unit * fabs(result->out[d]);
     }
 }
 

@@ -154,6 +154,41 @@ static void test_attention_planning_compressed_masks_have_no_slot(void **state) 
     attention_tensors_free(&tensors);
 }
 
+/* ---- The problem as text ---- */
+
+/* A call, and the same in clformer-bench's words. */
+static const struct {
+    const char *call;
+    const char *text;
+} described[] = {
+    {"layout=BNSD heads=8 query=1,8,64,128 key=1,2,96,128 value=1,2,96,64 out=1,8,64,64 "
+     "max=1,8,64,8 sum=1,8,64,8",
+     "attention --shape 1,8,64,96,128 --dtype fp32 --kv-heads 2 --value-dim 64 --mask none --scale "
+     "1"},
+    {"layout=BSND heads=4 query=fp16:1,128,4,64 key=fp16:1,128,4,64 value=fp16:1,128,4,64 "
+     "out=fp16:1,128,4,64 max=1,4,128,8 sum=1,4,128,8 mask=2048,2048 mode=4 pre=102 next=0",
+     "attention --shape 1,4,128,128,64 --dtype fp16 --layout BSND --mask band --pre-tokens 102 "
+     "--next-tokens 0 --scale 1"},
+    {"layout=TND heads=8 query=bf16:52,8,16 key=bf16:52,8,16 value=bf16:52,8,16 out=bf16:52,8,16 "
+     "max=52,8,8 sum=52,8,8 qlen=10,52 kvlen=10,52 mask=2048,2048 mode=3",
+     "attention --shape 1,8,52,52,16 --dtype bf16 --lengths 10:10,42:42 --mask causal --scale 1"},
+};
+
+static void test_attention_planning_tells_the_problem(void **state) {
+    const test_session *session = (const test_session *)*state;
+    for (size_t i = 0; i < sizeof described / sizeof described[0]; i++) {
+        attention_call call;
+        clf_plan *plan = NULL;
+        attention_call_make(&call, described[i].call);
+        test_succeeds(clf_flash_attention_plan(session->device, &call.args, &plan));
+        json_t *description = test_plan_json(plan);
+        assert_string_equal(json_string_value(json_object_get(description, "problem")),
+                            described[i].text);
+        json_decref(description);
+        clf_plan_destroy(plan);
+    }
+}
+
 /* ---- Huge shapes ---- */
 
 #define MIB ((size_t)1 << 20)
@@ -275,6 +310,7 @@ static void test_attention_planning_flops_count_visible_pairs(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_attention_planning_tells_the_problem),
         cmocka_unit_test(test_attention_planning_each_violation_has_its_code_and_sentence),
         cmocka_unit_test(test_attention_planning_missing_pointers_are_refused),
         cmocka_unit_test(test_attention_planning_overlaps_are_refused),

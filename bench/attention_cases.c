@@ -1,0 +1,55 @@
+/*
+ * Cases of attention. Suite "seed": the cases of the FlashAttentionScore operator document (CANN),
+ * B, N, Sq, Skv numbered as there, each with D = 64 and 128; and the forms that users meet: full,
+ * causal, banded, ragged, masked, decoding, several sequences in one call. Suite "quick": small
+ * ones. Suite "demo": some of the document's. Suite "real": recorded tensors of a model.
+ */
+#include "attention_setup.h"
+
+#define LENGTHS "lengths=1000,96,952,17,1031,512,488"
+
+const case_entry attention_cases[] = {
+    {"seed", "1d64", "shape=1,8,4096,4096,64"},
+    {"seed", "1d128", "shape=1,8,4096,4096,128"},
+    {"seed", "2d64", "shape=4,32,2048,2048,64"},
+    {"seed", "2d128", "shape=4,32,2048,2048,128"},
+    {"seed", "3d64", "shape=8,16,512,2048,64"},
+    {"seed", "3d128", "shape=8,16,512,2048,128"},
+    {"seed", "4d64", "shape=8,16,512,1024,64"},
+    {"seed", "4d128", "shape=8,16,512,1024,128"},
+    {"seed", "5d64", "shape=8,16,512,1536,64"},
+    {"seed", "5d128", "shape=8,16,512,1536,128"},
+    {"seed", "6d64", "shape=8,16,512,512,64"},
+    {"seed", "6d128", "shape=8,16,512,512,128"},
+    {"seed", "7d64", "shape=8,16,512,256,64"},
+    {"seed", "7d128", "shape=8,16,512,256,128"},
+    {"seed", "8d64", "shape=4,4,2048,2048,64"},
+    {"seed", "8d128", "shape=4,4,2048,2048,128"},
+    {"seed", "full64", "shape=1,8,2048,64"},
+    {"seed", "full128", "shape=1,8,2048,128"},
+    {"seed", "causal64", "shape=1,8,2048,64 mask=causal"},
+    {"seed", "causal128", "shape=1,8,2048,128 mask=causal"},
+    {"seed", "band64", "shape=1,8,2048,64 mask=band pre-tokens=255"},
+    {"seed", "band128", "shape=1,8,2048,128 mask=band pre-tokens=255"},
+    {"seed", "ragged64", "shape=1,8,2047,2001,64"},
+    {"seed", "ragged128", "shape=1,8,2047,2001,128"},
+    {"seed", "dense64", "shape=1,8,2048,64 mask=dense"},
+    {"seed", "dense128", "shape=1,8,2048,128 mask=dense"},
+    {"seed", "decode1", "shape=1,32,1,8192,128 kv-heads=8"},
+    {"seed", "decode16", "shape=1,32,16,8192,128 kv-heads=8 mask=causal"},
+    {"seed", "varlen64", "shape=1,8,4096,64 mask=causal " LENGTHS},
+    {"seed", "varlen128", "shape=1,8,4096,128 mask=causal " LENGTHS},
+    {"seed", "band8k", "shape=1,1,8192,64 mask=band pre-tokens=1023"},
+    {"seed", "band32k", "shape=1,1,32768,64 mask=band pre-tokens=1023"},
+    {"seed", "band128k", "shape=1,1,131072,64 mask=band pre-tokens=1023"},
+    {"quick", "causal", "shape=1,4,256,64 mask=causal"},
+    {"quick", "ragged", "shape=2,3,97,203,40 mask=b1ss layout=BSND value-dim=24"},
+    {"quick", "gqa", "shape=2,8,1,777,64 kv-heads=2"},
+    {"quick", "varlen", "shape=1,2,300,64 mask=band pre-tokens=64 lengths=128,45,127"},
+    {"demo", "4d64", "shape=8,16,512,1024,64"},
+    {"demo", "6d64", "shape=8,16,512,512,64"},
+    {"demo", "6d128", "shape=8,16,512,512,128"},
+    {"demo", "7d64", "shape=8,16,512,256,64"},
+    {"real", "minilm", "tensors=minilm"},
+    {NULL, NULL, NULL},
+};

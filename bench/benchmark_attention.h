@@ -1,0 +1,9 @@
+/* The entry of FlashAttentionScore. */
+#ifndef CLFORMER_BENCH_BENCHMARK_ATTENTION_H
+#define CLFORMER_BENCH_BENCHMARK_ATTENTION_H
+
+#include "operator_benchmark.h"
+
+extern const operator_benchmark attention_benchmark;
+
+#endif

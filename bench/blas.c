@@ -1,0 +1,36 @@
+/* OpenBLAS is optional: a build without it answers so. */
+#include "blas.h"
+
+#ifdef CLFORMER_BENCH_HAS_OPENBLAS
+
+#include <cblas.h>
+
+bool blas_is_available(void) {
+    return true;
+}
+
+void blas_use_callers_threads(void) {
+    openblas_set_num_threads(1);
+}
+
+void blas_multiply(const blas_product *product) {
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, product->b_is_transposed ? CblasTrans : CblasNoTrans,
+                (blasint)product->rows, (blasint)product->columns, (blasint)product->depth,
+                product->scale, product->a, (blasint)product->a_step, product->b,
+                (blasint)product->b_step, 0.0f, product->c, (blasint)product->c_step);
+}
+
+#else
+
+bool blas_is_available(void) {
+    return false;
+}
+
+void blas_use_callers_threads(void) {
+}
+
+void blas_multiply(const blas_product *product) {
+    (void)product;
+}
+
+#endif
