@@ -1,5 +1,5 @@
 /* Random FFN cases against the oracle: kinds that hold every two of their properties, and at least
- * CLFORMER_TEST_CASES cases of them (1500 by default). */
+ * CLFORMER_TEST_CASES cases of them (800 by default). */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,7 +14,7 @@
 static size_t num_cases(void) {
     const char *given = getenv("CLFORMER_TEST_CASES");
     const unsigned long count = given != NULL ? strtoul(given, NULL, 10) : 0;
-    return count > 0 ? count : 1500;
+    return count > 0 ? count : 800;
 }
 
 static bool case_fails(const ffn_case *tested, const void *context) {
