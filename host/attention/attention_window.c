@@ -86,10 +86,8 @@ static clf_status check_element_0(const clf_flash_attention_args *args, int64_t 
                                   const clf_i_attention_span *span) {
     const int64_t pre = bounded(args->pre_tokens);
     const int64_t next = bounded(args->next_tokens);
-    /* Elements with nothing in them, such as those of trailing zeros, fit any window. */
-    const bool is_empty = span->query_length == 0 && span->key_length == 0;
     const bool fits =
-        is_empty || is_plain_mode_0(pre, next, span) ||
+        is_plain_mode_0(pre, next, span) ||
         (next >= 0 && span->key_length + pre >= span->query_length && (pre >= 0 || next >= -pre));
     return fits ? CLF_SUCCESS
                 : fail_element(args, b, span,

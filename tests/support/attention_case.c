@@ -110,15 +110,19 @@ static bool is_sliced(const attention_case *tested, int64_t b) {
 static bool modes_are_accepted(const attention_case *tested) {
     const bool is_varlen = tested->layout == TEST_TND;
     bool accepted = is_varlen ? tested->mode != 5 && tested->mode <= 8 : tested->mode <= 6;
-    for (int64_t b = 0; accepted && b < tested->batch; b++) {
+    /* The rules hold for trailing elements, too, which are empty. */
+    const int64_t count = tested->batch + (tested->trailing > 0);
+    for (int64_t b = 0; accepted && b < count; b++) {
+        const bool is_trailing = b == tested->batch;
         const oracle_sparse sparse = {.mode = tested->mode,
                                       .pre_tokens = tested->pre_tokens,
                                       .next_tokens = tested->next_tokens,
-                                      .prefix = tested->prefix[b],
+                                      .prefix = is_trailing ? 0 : tested->prefix[b],
                                       .has_mask = true,
-                                      .is_slice = is_sliced(tested, b)};
-        accepted = oracle_mode_is_accepted(&sparse, is_varlen, tested->query_lengths[b],
-                                           tested->key_lengths[b]);
+                                      .is_slice = !is_trailing && is_sliced(tested, b)};
+        accepted =
+            oracle_mode_is_accepted(&sparse, is_varlen, is_trailing ? 0 : tested->query_lengths[b],
+                                    is_trailing ? 0 : tested->key_lengths[b]);
     }
     return accepted;
 }
