@@ -42,7 +42,7 @@ static const double agreeing_logit_units = 8.0;
 static const double agreeing_statistic_units = 64.0;
 
 static const double printed_half_digit = 0.6e-6;
-static const double fair_deviations = 6.0;
+static const double fair_deviations = 4.0;
 
 #define COPIES 8
 
@@ -244,9 +244,7 @@ bool oracle_attention_statistics_agree(double max_a, double sum_a, double max_b,
 bool oracle_kept_count_is_fair(uint64_t kept, uint64_t total, double fraction) {
     const double n = (double)total;
     const double deviation = sqrt(n * fraction * (1.0 - fraction));
-    /* Bernstein's inequality: also right where hardly any bit is kept, or dropped. */
-    const double allowed = fair_deviations * (deviation + fair_deviations / 3.0);
-    return fabs((double)kept - n * fraction) <= allowed;
+    return fabs((double)kept - n * fraction) <= fair_deviations * deviation;
 }
 
 bool oracle_close_to_printed(double value, double printed) {
