@@ -143,7 +143,7 @@ typedef struct clf_flash_attention_args {
 /*
  * Plans the forward operator. Slots: QUERY, KEY, VALUE, PSE, DROP_MASK, ATTEN_MASK (those given and
  * read), ATTENTION_OUT, SOFTMAX_MAX, SOFTMAX_SUM. Outputs must not overlap inputs. Workspace: O(Sq)
- * per head; 0 unless the keys are split among compute units. Deterministic.
+ * per head; a few bytes at most unless the keys are split among compute units. Deterministic.
  *
  * CLF_ERR_PARAM_NULLPTR: a required pointer is NULL. CLF_ERR_PARAM_INVALID: dtype, layout, rank,
  * head_num, head dimension, buffer. CLF_ERR_TILING: shapes, lengths, tokens, prefix or modes that
