@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "core/failure.h"
 #include "core/text.h"
 
 static void append_shape(const clf_i_attention_request *request, clf_i_text *text) {
@@ -84,11 +83,5 @@ clf_status clf_i_attention_set_text(const clf_i_attention_request *request, clf_
         clf_i_text_format(&text, " --keep-prob %.9g", request->args.keep_prob);
     }
     clf_i_text_format(&text, " --scale %.9g", request->args.scale);
-    const bool failed = text.failed;
-    if (!failed) {
-        clf_i_plan_set_problem(plan, text.data);
-    }
-    clf_i_text_clear(&text);
-    return failed ? clf_i_fail(CLF_ERR_OUT_OF_MEMORY, "out of host memory for a plan's problem")
-                  : CLF_SUCCESS;
+    return clf_i_plan_set_problem(plan, &text);
 }

@@ -141,9 +141,13 @@ void clf_i_plan_set_cost(clf_plan *plan, double flops, double bytes) {
     plan->bytes = bytes;
 }
 
-void clf_i_plan_set_problem(clf_plan *plan, const char *problem) {
+clf_status clf_i_plan_set_problem(clf_plan *plan, clf_i_text *problem) {
     clf_i_text_clear(&plan->problem);
-    clf_i_text_append(&plan->problem, problem);
+    plan->problem = *problem;
+    *problem = (clf_i_text){0};
+    return plan->problem.failed
+               ? clf_i_fail(CLF_ERR_OUT_OF_MEMORY, "out of host memory for a plan's problem")
+               : CLF_SUCCESS;
 }
 
 size_t clf_i_plan_reserve_workspace(clf_plan *plan, size_t size) {

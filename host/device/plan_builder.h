@@ -13,6 +13,7 @@
 
 #include <clformer/plan.h>
 
+#include "core/text.h"
 #include "device/capabilities.h"
 
 /* `operator_name` has static storage: "scaled_masked_softmax". Checks that the device is alive. */
@@ -54,8 +55,9 @@ clf_status clf_i_plan_set_parameter(clf_plan *plan, const char *name, int64_t va
 void clf_i_plan_set_cost(clf_plan *plan, double flops, double bytes);
 
 /* The problem in clformer-bench's syntax ("softmax --shape 8,16,512,512 --dtype fp32"), for the log
- * and clf_plan_describe, so that a logged line can be run again. */
-void clf_i_plan_set_problem(clf_plan *plan, const char *problem);
+ * and clf_plan_describe, so that a logged line can be run again. Takes the text over, also when it
+ * fails because the text has failed. */
+clf_status clf_i_plan_set_problem(clf_plan *plan, clf_i_text *problem);
 
 /* Asks for `size` more bytes of workspace; returns their byte offset, aligned for any device type.
  */

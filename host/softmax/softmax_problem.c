@@ -206,13 +206,7 @@ static clf_status set_problem(const clf_i_softmax_problem *problem, clf_plan *pl
     } else {
         append_sizes(&text, mask);
     }
-    const bool failed = text.failed;
-    if (!failed) {
-        clf_i_plan_set_problem(plan, text.data);
-    }
-    clf_i_text_clear(&text);
-    return failed ? clf_i_fail(CLF_ERR_OUT_OF_MEMORY, "out of host memory for a plan's problem")
-                  : CLF_SUCCESS;
+    return clf_i_plan_set_problem(plan, &text);
 }
 
 static clf_i_softmax_masking masking_of(const clf_i_softmax_problem *problem) {
