@@ -2,6 +2,7 @@
 #include "test_json.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,4 +64,19 @@ bool test_json_has_string(const json_t *value, const char *text) {
         }
     }
     return false;
+}
+
+bool test_plan_launches(clf_status planned, clf_plan *plan, const char *kernel) {
+    if (planned != CLF_SUCCESS) {
+        printf("%s\n", clf_last_error());
+        return false;
+    }
+    json_t *description = test_plan_json(plan);
+    const bool launches = test_json_has_string(description, kernel);
+    json_decref(description);
+    clf_plan_destroy(plan);
+    if (!launches) {
+        printf("the plan does not launch %s\n", kernel);
+    }
+    return launches;
 }

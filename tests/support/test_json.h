@@ -16,4 +16,8 @@ json_t *test_device_list_json(void);
 /* Whether any string in `value`, at any depth, equals `text`. */
 bool test_json_has_string(const json_t *value, const char *text);
 
+/* Whether planning succeeded and the plan launches the kernel; prints why it did not. Destroys the
+ * plan. */
+bool test_plan_launches(clf_status planned, clf_plan *plan, const char *kernel);
+
 #endif
