@@ -100,7 +100,7 @@ void clf_i_binding_clear(clf_i_binding *binding) {
 }
 
 static clf_i_placed_view place(const clf_i_binding *binding) {
-    const uint64_t offset = binding->tensor.offset * clf_dtype_size(binding->tensor.dtype);
+    const uint64_t offset = binding->tensor.offset * clf_dtype_bits(binding->tensor.dtype) / 8;
     return (clf_i_placed_view){.tensor = &binding->tensor,
                                .base = (int64_t)(binding->root_offset + offset)};
 }

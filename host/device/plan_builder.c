@@ -237,10 +237,12 @@ static clf_status set_arguments(const clf_plan *plan, clf_i_launch *launch,
             }
             continue;
         }
-        launch->moving[launch->num_moving++] = (clf_i_moving_argument){.index = index,
-                                                                       .kind = argument->kind,
-                                                                       .slot = argument->slot,
-                                                                       .offset = argument->offset};
+        const size_t unit = argument->kind == CLF_I_ARGUMENT_WORKSPACE ? argument->size : 1;
+        launch->moving[launch->num_moving++] =
+            (clf_i_moving_argument){.index = index,
+                                    .kind = argument->kind,
+                                    .slot = argument->slot,
+                                    .offset = argument->offset / unit};
         index += 2;
     }
     return CLF_SUCCESS;

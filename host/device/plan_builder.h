@@ -74,14 +74,14 @@ typedef enum clf_i_argument_kind {
     CLF_I_ARGUMENT_TENSOR, /* two kernel arguments: the buffer, and its offset in elements (long) */
     CLF_I_ARGUMENT_VALUE,  /* copied when the step is added                                       */
     CLF_I_ARGUMENT_TABLE,  /* one kernel argument: the table's buffer */
-    CLF_I_ARGUMENT_WORKSPACE /* two kernel arguments: the buffer, and a byte offset (long) */
+    CLF_I_ARGUMENT_WORKSPACE /* two kernel arguments: the buffer, and an offset in units (long) */
 } clf_i_argument_kind;
 
 typedef struct clf_i_argument {
     clf_i_argument_kind kind;
     clf_slot slot;     /* TENSOR */
     const void *value; /* VALUE */
-    size_t size;       /* VALUE: bytes */
+    size_t size;       /* VALUE: bytes; WORKSPACE: bytes of a unit */
     size_t offset;     /* WORKSPACE: bytes; TABLE: its number */
 } clf_i_argument;
 
@@ -90,8 +90,10 @@ typedef struct clf_i_argument {
 #define CLF_I_VALUE(variable)                                                                      \
     { CLF_I_ARGUMENT_VALUE, (clf_slot)0, &(variable), sizeof(variable), 0 }
 #define CLF_I_WORKSPACE(offset_)                                                                   \
-    { CLF_I_ARGUMENT_WORKSPACE, (clf_slot)0, NULL, 0, offset_ }
-
+    { CLF_I_ARGUMENT_WORKSPACE, (clf_slot)0, NULL, 1, offset_ }
+/* As a tensor's: the offset, a multiple of the element's size, counts elements. */
+#define CLF_I_WORKSPACE_ELEMENTS(offset_, size_)                                                   \
+    { CLF_I_ARGUMENT_WORKSPACE, (clf_slot)0, NULL, size_, offset_ }
 #define CLF_I_TABLE(table_)                                                                        \
     { CLF_I_ARGUMENT_TABLE, (clf_slot)0, NULL, 0, table_ }
 

@@ -28,7 +28,7 @@ typedef struct clf_i_moving_argument {
     cl_uint index; /* of the buffer; its offset follows */
     clf_i_argument_kind kind;
     clf_slot slot;
-    size_t offset; /* WORKSPACE: bytes */
+    size_t offset; /* WORKSPACE: units */
 } clf_i_moving_argument;
 
 typedef struct clf_i_launch {

@@ -159,13 +159,21 @@ bool clf_i_view_self_overlaps(const clf_tensor *tensor) {
     return has_solution(&e, 0, 0, true);
 }
 
-static void add_axes(equation *e, const clf_tensor *tensor, int64_t sign) {
-    const int64_t size = (int64_t)clf_dtype_size(tensor->dtype);
+/* In bytes: the address of an element, and the bytes within it. Of types smaller than a byte the
+ * last axis counts bytes, each of which all its elements share. */
+static void add_addresses(equation *e, const clf_tensor *tensor, int64_t sign) {
+    const int64_t bits = (int64_t)clf_dtype_bits(tensor->dtype);
+    const int64_t per_byte = bits < 8 ? 8 / bits : 1;
+    const int64_t size = bits < 8 ? 1 : bits / 8;
     for (int32_t axis = 0; axis < tensor->rank; ++axis) {
-        if (tensor->shape[axis] > 1) {
-            add_term(e, sign * size * tensor->strides[axis], 0, tensor->shape[axis] - 1);
+        const bool is_packed = per_byte > 1 && axis == tensor->rank - 1;
+        const int64_t count = tensor->shape[axis] / (is_packed ? per_byte : 1);
+        const int64_t step = is_packed ? 1 : size * tensor->strides[axis] / per_byte;
+        if (count > 1) {
+            add_term(e, sign * step, 0, count - 1);
         }
     }
+    add_term(e, sign, 0, size - 1);
 }
 
 bool clf_i_views_overlap(clf_i_placed_view a, clf_i_placed_view b) {
@@ -175,10 +183,8 @@ bool clf_i_views_overlap(clf_i_placed_view a, clf_i_placed_view b) {
     /* address in a + byte of its element = address in b + byte of its element */
     equation e;
     memset(&e, 0, sizeof e);
-    add_axes(&e, a.tensor, 1);
-    add_axes(&e, b.tensor, -1);
-    add_term(&e, 1, 0, (int64_t)clf_dtype_size(a.tensor->dtype) - 1);
-    add_term(&e, -1, 0, (int64_t)clf_dtype_size(b.tensor->dtype) - 1);
+    add_addresses(&e, a.tensor, 1);
+    add_addresses(&e, b.tensor, -1);
     prepare(&e);
     return has_solution(&e, 0, (__int128)b.base - a.base, true);
 }

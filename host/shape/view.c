@@ -42,7 +42,7 @@ const char *clf_i_shape_text(int32_t rank, const int64_t *shape, char text[CLF_I
 }
 
 static clf_status check_dtype(const char *argument, clf_dtype dtype, uint64_t dtypes) {
-    if (clf_dtype_size(dtype) != 0 && (dtypes & CLF_I_DTYPE_BIT(dtype)) != 0) {
+    if (clf_dtype_bits(dtype) != 0 && (dtypes & CLF_I_DTYPE_BIT(dtype)) != 0) {
         return CLF_SUCCESS;
     }
     clf_i_text accepted = {0};
@@ -91,6 +91,41 @@ static bool extend(clf_i_extent *extent, int64_t size, int64_t stride) {
     return !__builtin_add_overflow(*end, reach, end);
 }
 
+/* Bytes that `elements` of the type take, the last one whole. */
+static bool bytes_of(clf_dtype dtype, uint64_t elements, uint64_t *out_bytes) {
+    const uint64_t bits = clf_dtype_bits(dtype);
+    if (bits < 8) {
+        *out_bytes = elements / (8 / bits) + (elements % (8 / bits) != 0);
+        return true;
+    }
+    return !__builtin_mul_overflow(elements, bits / 8, out_bytes);
+}
+
+/* Rows of types smaller than a byte are whole bytes, contiguous. */
+static clf_status check_packing(const char *argument, const clf_tensor *tensor) {
+    const int64_t per_byte = 8 / (int64_t)clf_dtype_bits(tensor->dtype);
+    if (per_byte <= 1) {
+        return CLF_SUCCESS;
+    }
+    const int32_t last = tensor->rank - 1;
+    bool fits = tensor->offset % (size_t)per_byte == 0 && tensor->shape[last] % per_byte == 0 &&
+                tensor->strides[last] == 1;
+    for (int32_t axis = 0; axis < last; ++axis) {
+        fits &= tensor->shape[axis] == 1 || tensor->strides[axis] % per_byte == 0;
+    }
+    if (fits) {
+        return CLF_SUCCESS;
+    }
+    char shape[CLF_I_SHAPE_TEXT];
+    char strides[CLF_I_SHAPE_TEXT];
+    return clf_i_fail(CLF_ERR_PARAM_INVALID,
+                      "%s has dtype %s, shape %s, strides %s and offset %zu, accepted: a last axis "
+                      "of even size and stride 1, other strides and the offset even",
+                      argument, clf_dtype_name(tensor->dtype),
+                      clf_i_shape_text(tensor->rank, tensor->shape, shape),
+                      clf_i_shape_text(tensor->rank, tensor->strides, strides), tensor->offset);
+}
+
 /* Every address, in elements and in bytes, within [0, 2^63). */
 static clf_status check_addresses(const char *argument, const clf_tensor *tensor) {
     char shape[CLF_I_SHAPE_TEXT];
@@ -101,9 +136,10 @@ static clf_status check_addresses(const char *argument, const clf_tensor *tensor
         fits = extend(&extent, tensor->shape[axis], tensor->strides[axis]);
     }
     int64_t end = 0;
+    uint64_t bytes = 0;
     fits = fits && !__builtin_add_overflow(extent.highest, (int64_t)tensor->offset, &end) &&
            !__builtin_add_overflow(end, 1, &end) &&
-           !__builtin_mul_overflow(end, (int64_t)clf_dtype_size(tensor->dtype), &end);
+           bytes_of(tensor->dtype, (uint64_t)end, &bytes) && bytes <= INT64_MAX;
     if (!fits) {
         return clf_i_fail(
             CLF_ERR_PARAM_INVALID,
@@ -138,7 +174,8 @@ clf_status clf_i_view_check(const char *argument, const clf_tensor *tensor, uint
     if (status != CLF_SUCCESS || clf_i_view_num_elements(tensor) == 0) {
         return status;
     }
-    return check_addresses(argument, tensor);
+    status = check_addresses(argument, tensor);
+    return status == CLF_SUCCESS ? check_packing(argument, tensor) : status;
 }
 
 int64_t clf_i_view_num_elements(const clf_tensor *tensor) {
@@ -165,9 +202,8 @@ uint64_t clf_i_view_end_bytes(const clf_tensor *tensor, uint64_t offset) {
         return 0;
     }
     const uint64_t elements = (uint64_t)clf_i_view_extent(tensor).highest + 1;
-    const uint64_t size = clf_dtype_size(tensor->dtype);
     uint64_t end = 0;
-    if (__builtin_add_overflow(elements, offset, &end) || __builtin_mul_overflow(end, size, &end)) {
+    if (__builtin_add_overflow(elements, offset, &end) || !bytes_of(tensor->dtype, end, &end)) {
         return UINT64_MAX; /* larger than any buffer: the caller's comparison refuses it */
     }
     return end;

@@ -25,8 +25,8 @@ typedef struct clf_i_extent {
 /*
  * Everything about a tensor that does not depend on its buffer: not NULL (else
  * CLF_ERR_PARAM_NULLPTR), dtype in `dtypes`, rank 1..CLF_MAX_RANK, sizes >= 0, element count,
- * offsets and byte size within int64_t, no negative element address. `argument` names it in the
- * message.
+ * offsets and byte size within int64_t, no negative element address, rows of int4 in whole bytes.
+ * `argument` names it in the message.
  */
 clf_status clf_i_view_check(const char *argument, const clf_tensor *tensor, uint64_t dtypes);
 

@@ -36,7 +36,20 @@ typedef enum clf_slot {
     CLF_SLOT_ATTEN_MASK = 11,
     CLF_SLOT_ATTENTION_OUT = 12,
     CLF_SLOT_SOFTMAX_MAX = 13,
-    CLF_SLOT_SOFTMAX_SUM = 14
+    CLF_SLOT_SOFTMAX_SUM = 14,
+    CLF_SLOT_WEIGHT1 = 15,
+    CLF_SLOT_WEIGHT2 = 16,
+    CLF_SLOT_BIAS1 = 17,
+    CLF_SLOT_BIAS2 = 18,
+    CLF_SLOT_SCALE = 19,
+    CLF_SLOT_OFFSET = 20,
+    CLF_SLOT_DEQ_SCALE1 = 21,
+    CLF_SLOT_DEQ_SCALE2 = 22,
+    CLF_SLOT_ANTIQUANT_SCALE1 = 23,
+    CLF_SLOT_ANTIQUANT_SCALE2 = 24,
+    CLF_SLOT_ANTIQUANT_OFFSET1 = 25,
+    CLF_SLOT_ANTIQUANT_OFFSET2 = 26,
+    CLF_SLOT_EXPERT_TOKENS = 27
 } clf_slot;
 
 /* Which implementation of an operator to use. Every one gives results within the same bounds. */

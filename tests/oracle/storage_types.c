@@ -74,8 +74,69 @@ static uint32_t bits_of_value(const float_format *format, double value) {
 }
 
 size_t oracle_dtype_size(clf_dtype dtype) {
-    const float_format *format = format_of(dtype);
-    return format == NULL ? 1 : format == &format_fp32 ? 4 : 2;
+    switch (dtype) {
+    case CLF_DTYPE_INT64:
+    case CLF_DTYPE_UINT64:
+        return 8;
+    case CLF_DTYPE_FP32:
+    case CLF_DTYPE_INT32:
+        return 4;
+    case CLF_DTYPE_FP16:
+    case CLF_DTYPE_BF16:
+        return 2;
+    default:
+        return 1;
+    }
+}
+
+static double decode_integer(clf_dtype dtype, const void *element) {
+    int8_t byte = 0;
+    int32_t word = 0;
+    int64_t long_word = 0;
+    switch (dtype) {
+    case CLF_DTYPE_INT8:
+        memcpy(&byte, element, sizeof byte);
+        return (double)byte;
+    case CLF_DTYPE_INT32:
+        memcpy(&word, element, sizeof word);
+        return (double)word;
+    case CLF_DTYPE_INT64:
+    case CLF_DTYPE_UINT64:
+        memcpy(&long_word, element, sizeof long_word);
+        return dtype == CLF_DTYPE_INT64 ? (double)long_word : (double)(uint64_t)long_word;
+    default:
+        return (double)*(const unsigned char *)element;
+    }
+}
+
+static void encode_integer(clf_dtype dtype, double value, void *element) {
+    const int8_t byte = dtype == CLF_DTYPE_INT8 ? (int8_t)value : 0;
+    const int32_t word = dtype == CLF_DTYPE_INT32 ? (int32_t)value : 0;
+    const int64_t long_word = dtype == CLF_DTYPE_INT64 ? (int64_t)value : 0;
+    const uint64_t unsigned_word = dtype == CLF_DTYPE_UINT64 ? (uint64_t)value : 0;
+    switch (dtype) {
+    case CLF_DTYPE_INT8:
+        memcpy(element, &byte, sizeof byte);
+        break;
+    case CLF_DTYPE_INT32:
+        memcpy(element, &word, sizeof word);
+        break;
+    case CLF_DTYPE_INT64:
+        memcpy(element, &long_word, sizeof long_word);
+        break;
+    case CLF_DTYPE_UINT64:
+        memcpy(element, &unsigned_word, sizeof unsigned_word);
+        break;
+    default:
+        *(unsigned char *)element = (unsigned char)value;
+        break;
+    }
+}
+
+double oracle_decode_int4(const void *bytes, int64_t place) {
+    const unsigned char byte = ((const unsigned char *)bytes)[place / 2];
+    const int nibble = place % 2 == 0 ? byte & 15 : byte >> 4;
+    return (double)(nibble < 8 ? nibble : nibble - 16);
 }
 
 double oracle_decode(clf_dtype dtype, const void *element) {
@@ -89,7 +150,7 @@ double oracle_decode(clf_dtype dtype, const void *element) {
         memcpy(&bits, element, sizeof bits);
         return value_of_bits(format_of(dtype), bits);
     }
-    return (double)*(const unsigned char *)element;
+    return decode_integer(dtype, element);
 }
 
 void oracle_encode(clf_dtype dtype, double value, void *element) {
@@ -100,7 +161,7 @@ void oracle_encode(clf_dtype dtype, double value, void *element) {
         const uint16_t bits = (uint16_t)bits_of_value(format_of(dtype), oracle_round(dtype, value));
         memcpy(element, &bits, sizeof bits);
     } else {
-        *(unsigned char *)element = (unsigned char)value;
+        encode_integer(dtype, value, element);
     }
 }
 

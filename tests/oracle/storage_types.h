@@ -1,16 +1,20 @@
-/* The bits of the storage types: fp16, bf16 and fp32 to double, and back to nearest even. */
+/* The bits of the storage types: to double, and back; floating-point types to nearest even. */
 #ifndef CLF_TESTS_STORAGE_TYPES_H
 #define CLF_TESTS_STORAGE_TYPES_H
 
 #include <clformer/tensor.h>
 
-/* Bytes per element. */
+/* Bytes per element; not of int4. */
 size_t oracle_dtype_size(clf_dtype dtype);
 
-/* The element's value; masks give 0 or their byte. Exact. */
+/* The element's value; masks give 0 or their byte. Exact, but for 64-bit integers. */
 double oracle_decode(clf_dtype dtype, const void *element);
 
-/* Rounds to nearest, ties to even, and stores; too large becomes infinity. NaN stays NaN. */
+/* An int4, numbered from the buffer's start. */
+double oracle_decode_int4(const void *bytes, int64_t place);
+
+/* Rounds to nearest, ties to even, and stores; too large becomes infinity. NaN stays NaN.
+ * Integer types: the value must be one of theirs. */
 void oracle_encode(clf_dtype dtype, double value, void *element);
 
 /* The value after a round trip through the storage type. */

@@ -16,6 +16,7 @@
 
 #include "attention_races.h"
 #include "cmocka_all.h"
+#include "ffn_races.h"
 #include "softmax_case.h"
 #include "test_json.h"
 #include "test_process.h"
@@ -122,36 +123,73 @@ static bool uses_kernel(const test_session *session, const softmax_case *tested,
     return found;
 }
 
-static bool run_softmax(const test_session *session, const race_shape *shape) {
-    const softmax_case tested = case_of(shape);
-    return uses_kernel(session, &tested, shape->kernel) && softmax_case_run(session, &tested);
+static size_t softmax_races_count(void) {
+    return NUM_SHAPES;
 }
 
-/* All shapes in one numbering: those above, then attention's. */
+static const char *softmax_race_kernel(size_t index) {
+    return race_shapes[index].kernel;
+}
+
+static bool softmax_race_is_ragged(size_t index) {
+    return race_shapes[index].shape[2] % 2 != 0 && race_shapes[index].shape[1] % 2 != 0;
+}
+
+static bool softmax_race_run(const test_session *session, size_t index) {
+    const softmax_case tested = case_of(&race_shapes[index]);
+    return uses_kernel(session, &tested, race_shapes[index].kernel) &&
+           softmax_case_run(session, &tested);
+}
+
+/* Where shapes come from; they are numbered through, one source after the other. */
+static const struct {
+    size_t (*count)(void);
+    const char *(*kernel)(size_t index);
+    bool (*is_ragged)(size_t index);
+    bool (*run)(const test_session *session, size_t index);
+} sources[] = {
+    {softmax_races_count, softmax_race_kernel, softmax_race_is_ragged, softmax_race_run},
+    {attention_races_count, attention_race_kernel, attention_race_is_ragged, attention_race_run},
+    {ffn_races_count, ffn_race_kernel, ffn_race_is_ragged, ffn_race_run},
+};
+#define NUM_SOURCES (sizeof sources / sizeof sources[0])
+
 static size_t num_shapes(void) {
-    return NUM_SHAPES + attention_races_count();
+    size_t count = 0;
+    for (size_t i = 0; i < NUM_SOURCES; i++) {
+        count += sources[i].count();
+    }
+    return count;
+}
+
+/* The source that a shape belongs to; *index becomes its number there. */
+static size_t source_of(size_t *index) {
+    size_t source = 0;
+    while (*index >= sources[source].count()) {
+        *index -= sources[source++].count();
+    }
+    return source;
 }
 
 static const char *shape_kernel(size_t index) {
-    return index < NUM_SHAPES ? race_shapes[index].kernel
-                              : attention_race_kernel(index - NUM_SHAPES);
+    const size_t source = source_of(&index);
+    return sources[source].kernel(index);
 }
 
 static bool shape_is_ragged(size_t index) {
-    return index < NUM_SHAPES
-               ? race_shapes[index].shape[2] % 2 != 0 && race_shapes[index].shape[1] % 2 != 0
-               : attention_race_is_ragged(index - NUM_SHAPES);
+    const size_t source = source_of(&index);
+    return sources[source].is_ragged(index);
 }
 
 /* The exit code says what went wrong. */
 static int run_shape(void *argument) {
-    const size_t index = *(const size_t *)argument;
+    size_t index = *(const size_t *)argument;
     test_session session;
     if (!open_session(&session)) {
         return 2;
     }
-    const bool right = index < NUM_SHAPES ? run_softmax(&session, &race_shapes[index])
-                                          : attention_race_run(&session, index - NUM_SHAPES);
+    const size_t source = source_of(&index);
+    const bool right = sources[source].run(&session, index);
     close_session(&session);
     return right ? 0 : 3;
 }

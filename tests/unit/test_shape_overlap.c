@@ -11,23 +11,30 @@
 #define MAX_PLACE 4096
 
 static clf_tensor random_view(test_random *random, int64_t largest_stride) {
-    static const clf_dtype dtypes[] = {CLF_DTYPE_FP32, CLF_DTYPE_FP16, CLF_DTYPE_BOOL};
+    static const clf_dtype dtypes[] = {CLF_DTYPE_FP32, CLF_DTYPE_FP16, CLF_DTYPE_BOOL,
+                                       CLF_DTYPE_INT4};
     clf_tensor tensor;
     memset(&tensor, 0, sizeof tensor);
-    tensor.dtype = dtypes[test_random_below(random, 3)];
+    tensor.dtype = dtypes[test_random_below(random, 4)];
     tensor.rank = (int32_t)test_random_between(random, 1, 4);
     tensor.offset = 256;
     for (int32_t axis = 0; axis < tensor.rank; axis++) {
         tensor.shape[axis] =
             test_random_between(random, test_random_chance(random, 0.03) ? 0 : 1, 4);
         tensor.strides[axis] = test_random_between(random, -largest_stride, largest_stride);
+        tensor.strides[axis] *= tensor.dtype == CLF_DTYPE_INT4 ? 2 : 1;
+    }
+    if (tensor.dtype == CLF_DTYPE_INT4) {
+        tensor.shape[tensor.rank - 1] *= 2;
+        tensor.strides[tensor.rank - 1] = 1;
     }
     return tensor;
 }
 
-/* Marks every byte of the view; true if an element's place was marked before. */
+/* Marks every byte of the view, or of int4 its half; true if an element's place was marked before. */
 static bool mark(const clf_tensor *tensor, int64_t base, unsigned char *marks) {
-    const int64_t size = (int64_t)clf_dtype_size(tensor->dtype);
+    const bool is_half = tensor->dtype == CLF_DTYPE_INT4;
+    const int64_t size = is_half ? 1 : (int64_t)clf_dtype_size(tensor->dtype);
     bool shared = false;
     int64_t count = 1;
     for (int32_t axis = 0; axis < tensor->rank; axis++) {
@@ -40,10 +47,12 @@ static bool mark(const clf_tensor *tensor, int64_t base, unsigned char *marks) {
             place += (rest % tensor->shape[axis]) * tensor->strides[axis];
             rest /= tensor->shape[axis];
         }
+        const unsigned char bits = !is_half ? 0xFF : place % 2 == 0 ? 0x0F : 0xF0;
         for (int64_t byte = 0; byte < size; byte++) {
-            unsigned char *const at = &marks[base + place * size + byte];
-            shared = shared || *at != 0;
-            *at = 1;
+            const int64_t step = is_half ? (place - (place % 2 != 0)) / 2 : place * size;
+            unsigned char *const at = &marks[base + step + byte];
+            shared = shared || (*at & bits) != 0;
+            *at |= bits;
         }
     }
     return shared;

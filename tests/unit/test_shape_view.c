@@ -117,6 +117,65 @@ static void test_view_good_views_are_accepted(void **state) {
     }
 }
 
+#define INT4_BIT CLF_I_DTYPE_BIT(CLF_DTYPE_INT4)
+
+static void test_view_int4_rows_are_whole_bytes(void **state) {
+    (void)state;
+    static const clf_tensor good[] = {
+        {NULL, 0, CLF_DTYPE_INT4, 1, {2}, {1}},
+        {NULL, 6, CLF_DTYPE_INT4, 2, {3, 4}, {4, 1}},
+        {NULL, 20, CLF_DTYPE_INT4, 2, {3, 4}, {-10, 1}},
+        {NULL, 0, CLF_DTYPE_INT4, 3, {1, 5, 4}, {7, 0, 1}}, /* the axis of size 1 is not stepped */
+        {NULL, 3, CLF_DTYPE_INT4, 2, {0, 3}, {1, 5}},       /* empty */
+        {NULL, 0, CLF_DTYPE_INT4, 1, {INT64_MAX - 1}, {1}},
+    };
+    static const clf_tensor bad[] = {
+        {NULL, 0, CLF_DTYPE_INT4, 1, {1}, {1}},       {NULL, 0, CLF_DTYPE_INT4, 2, {3, 5}, {6, 1}},
+        {NULL, 1, CLF_DTYPE_INT4, 2, {3, 4}, {4, 1}}, {NULL, 0, CLF_DTYPE_INT4, 2, {3, 4}, {5, 1}},
+        {NULL, 0, CLF_DTYPE_INT4, 2, {4, 2}, {2, 2}}, {NULL, 0, CLF_DTYPE_INT4, 2, {4, 2}, {1, 4}},
+        {NULL, 8, CLF_DTYPE_INT4, 1, {4}, {-1}},
+    };
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        test_succeeds(clf_i_view_check("weight1", &good[i], INT4_BIT));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        test_expect_status(clf_i_view_check("weight1", &bad[i], INT4_BIT), INVALID);
+        test_expect_contains(clf_last_error(), "weight1 has dtype int4, shape [");
+        test_expect_contains(clf_last_error(), "other strides and the offset even");
+    }
+    assert_int_equal(clf_i_view_end_bytes(&good[1], 6), 9);
+    assert_int_equal(clf_i_view_end_bytes(&good[1], 7), 10); /* the offset of a bad binding */
+    assert_int_equal(clf_i_view_end_bytes(&good[2], 20), 12);
+    assert_int_equal(clf_i_view_end_bytes(&good[4], 3), 0);
+    assert_int_equal(clf_i_view_end_bytes(&good[0], UINT64_MAX), UINT64_MAX);
+}
+
+static void test_view_wide_integers_count_their_bytes(void **state) {
+    (void)state;
+    const clf_tensor ends = {NULL, 3, CLF_DTYPE_INT64, 1, {4}, {2}};
+    const clf_tensor scales = {NULL, 0, CLF_DTYPE_UINT64, 1, {INT64_MAX / 8 + 1}, {1}};
+    test_succeeds(clf_i_view_check("ends", &ends, CLF_I_DTYPE_BIT(CLF_DTYPE_INT64)));
+    assert_int_equal(clf_i_view_end_bytes(&ends, 3), 80);
+    test_expect_status(clf_i_view_check("t", &scales, UINT64_MAX), INVALID);
+    test_expect_contains(clf_last_error(), "reach beyond 2^63 bytes");
+}
+
+static void test_view_new_types_are_refused_where_they_do_not_belong(void **state) {
+    (void)state;
+    static const clf_dtype dtypes[] = {CLF_DTYPE_INT8, CLF_DTYPE_INT32, CLF_DTYPE_INT64,
+                                       CLF_DTYPE_UINT64, CLF_DTYPE_INT4};
+    for (size_t i = 0; i < sizeof dtypes / sizeof dtypes[0]; i++) {
+        const clf_tensor x = {NULL, 0, dtypes[i], 2, {2, 4}, {4, 1}};
+        char sentence[80];
+        snprintf(sentence, sizeof sentence, "x has dtype %s (%d), accepted: fp32, fp16, bf16",
+                 clf_dtype_name(dtypes[i]), (int)dtypes[i]);
+        test_expect_status(clf_i_view_check("x", &x, CLF_I_DTYPES_FLOAT), INVALID);
+        assert_string_equal(clf_last_error(), sentence);
+        test_expect_status(clf_i_view_check("mask", &x, CLF_I_DTYPES_MASK), INVALID);
+        test_expect_contains(clf_last_error(), "accepted: uint8, bool");
+    }
+}
+
 /* Every element visited by hand. */
 static void brute_force_extent(const clf_tensor *tensor, int64_t *lowest, int64_t *highest) {
     int64_t index[CLF_MAX_RANK] = {0};
@@ -277,17 +336,20 @@ static void test_dtype_sizes_and_names_are_known(void **state) {
     static const struct {
         clf_dtype dtype;
         int number;
-        size_t size;
+        size_t bits;
         const char *name;
     } table[] = {
-        {CLF_DTYPE_FP32, 0, 4, "fp32"},    {CLF_DTYPE_FP16, 1, 2, "fp16"},
-        {CLF_DTYPE_UINT8, 4, 1, "uint8"},  {CLF_DTYPE_BOOL, 12, 1, "bool"},
-        {CLF_DTYPE_BF16, 27, 2, "bf16"},   {(clf_dtype)5, 5, 0, "unknown"},
-        {(clf_dtype)-3, -3, 0, "unknown"},
+        {CLF_DTYPE_FP32, 0, 32, "fp32"},      {CLF_DTYPE_FP16, 1, 16, "fp16"},
+        {CLF_DTYPE_INT8, 2, 8, "int8"},       {CLF_DTYPE_INT32, 3, 32, "int32"},
+        {CLF_DTYPE_UINT8, 4, 8, "uint8"},     {CLF_DTYPE_INT64, 9, 64, "int64"},
+        {CLF_DTYPE_UINT64, 10, 64, "uint64"}, {CLF_DTYPE_BOOL, 12, 8, "bool"},
+        {CLF_DTYPE_BF16, 27, 16, "bf16"},     {CLF_DTYPE_INT4, 29, 4, "int4"},
+        {(clf_dtype)5, 5, 0, "unknown"},      {(clf_dtype)-3, -3, 0, "unknown"},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         assert_int_equal((int)table[i].dtype, table[i].number);
-        assert_int_equal(clf_dtype_size(table[i].dtype), table[i].size);
+        assert_int_equal(clf_dtype_bits(table[i].dtype), table[i].bits);
+        assert_int_equal(clf_dtype_size(table[i].dtype), table[i].bits / 8); /* int4: 0 */
         assert_string_equal(clf_dtype_name(table[i].dtype), table[i].name);
     }
 }
@@ -297,6 +359,9 @@ int main(void) {
         cmocka_unit_test(test_view_bad_views_are_refused_with_reasons),
         cmocka_unit_test(test_view_null_is_refused_as_null),
         cmocka_unit_test(test_view_good_views_are_accepted),
+        cmocka_unit_test(test_view_int4_rows_are_whole_bytes),
+        cmocka_unit_test(test_view_wide_integers_count_their_bytes),
+        cmocka_unit_test(test_view_new_types_are_refused_where_they_do_not_belong),
         cmocka_unit_test(test_view_extent_equals_brute_force),
         cmocka_unit_test(test_view_empty_has_no_extent),
         cmocka_unit_test(test_view_contiguity_ignores_axes_of_size_one),
