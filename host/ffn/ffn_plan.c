@@ -5,7 +5,7 @@
 #include "core/memory.h"
 #include "device/plan_builder.h"
 #include "ffn/ffn_arguments.h"
-#include "gemm/gemm.h"
+#include "gemm/own_tiles.h"
 #include "shape/view.h"
 
 #define HIDDEN_BYTES ((int64_t)1 << 26) /* of a chunk's hidden activations, if more than one row */
@@ -189,14 +189,14 @@ static clf_status add_chunk(building *building, int64_t first_row) {
     const int64_t num_tokens = building->request->num_tokens;
     const int64_t end = first_row + building->chunk_rows;
     clf_status status =
-        clf_i_gemm_add_tiles(building->plan, &building->tiling, &building->ranges, num_tokens,
-                             first_row, end < num_tokens ? end : num_tokens);
+        clf_i_own_tiles_add_table(building->plan, &building->tiling, &building->ranges, num_tokens,
+                                  first_row, end < num_tokens ? end : num_tokens);
     for (size_t i = 0; i < 2 && status == CLF_SUCCESS; ++i) {
         clf_i_gemm_request product;
         memset(&product, 0, sizeof product);
         products[i](building, first_row, &product);
         if (product.problem.columns > 0) {
-            status = clf_i_gemm_add_product(building->plan, &building->tiling, &product);
+            status = clf_i_own_tiles_add_product(building->plan, &building->tiling, &product);
         }
     }
     return status;
@@ -230,9 +230,9 @@ static clf_status add_steps(building *building) {
     }
     const int64_t hidden_width = request->layers[1].depth;
     const int64_t out_width = request->layers[1].width;
-    clf_i_gemm_choose_tiling(building->plan, building->variant, building->chunk_rows,
-                             hidden_width > out_width ? hidden_width : out_width,
-                             building->ranges.num_groups, &building->tiling);
+    clf_i_own_tiles_choose(building->plan, building->variant, building->chunk_rows,
+                           hidden_width > out_width ? hidden_width : out_width,
+                           building->ranges.num_groups, &building->tiling);
     for (int64_t row = 0; row < request->num_tokens && status == CLF_SUCCESS;
          row += building->chunk_rows) {
         status = add_chunk(building, row);

@@ -35,17 +35,6 @@ typedef struct clf_i_gemm_request {
     clf_i_gemm_problem problem;
 } clf_i_gemm_request;
 
-/* How products are cut; those that share a table of tiles share these sizes. */
-typedef struct clf_i_gemm_tiling {
-    clf_variant variant;
-    int64_t rows;
-    int64_t columns;
-    int64_t depth;
-    int64_t most_tiles;   /* that the table has room for */
-    size_t workspace;     /* where the table begins */
-    int64_t num_counters; /* products that use the table so far */
-} clf_i_gemm_tiling;
-
 /* The ranges of rows: one number for each group, counts or ends, in a table of the plan or a
  * tensor. */
 typedef struct clf_i_gemm_ranges {
@@ -56,19 +45,5 @@ typedef struct clf_i_gemm_ranges {
     bool is_index;
     int64_t num_groups;
 } clf_i_gemm_ranges;
-
-/* Tile sizes for products of at most `num_rows` rows and about `columns` columns, and room for their
- * table in the workspace. */
-void clf_i_gemm_choose_tiling(clf_plan *plan, clf_variant variant, int64_t num_rows,
-                              int64_t columns, int64_t num_groups, clf_i_gemm_tiling *tiling);
-
-/* The step that fills the table for rows [first_row, end_row) of all `num_rows`. Before the products
- * that use it. */
-clf_status clf_i_gemm_add_tiles(clf_plan *plan, clf_i_gemm_tiling *tiling,
-                                const clf_i_gemm_ranges *ranges, int64_t num_rows,
-                                int64_t first_row, int64_t end_row);
-
-clf_status clf_i_gemm_add_product(clf_plan *plan, clf_i_gemm_tiling *tiling,
-                                  const clf_i_gemm_request *request);
 
 #endif

@@ -1,5 +1,5 @@
 /* Steps of grouped matrix products by our own kernels. */
-#include "gemm/gemm.h"
+#include "gemm/own_tiles.h"
 
 #include <string.h>
 
@@ -46,8 +46,8 @@ static void choose_cpu(const clf_plan *plan, int64_t num_rows, int64_t columns,
     }
 }
 
-void clf_i_gemm_choose_tiling(clf_plan *plan, clf_variant variant, int64_t num_rows,
-                              int64_t columns, int64_t num_groups, clf_i_gemm_tiling *tiling) {
+void clf_i_own_tiles_choose(clf_plan *plan, clf_variant variant, int64_t num_rows, int64_t columns,
+                            int64_t num_groups, clf_i_gemm_tiling *tiling) {
     *tiling = (clf_i_gemm_tiling){.variant = variant};
     if (variant == CLF_VARIANT_CPU) {
         choose_cpu(plan, num_rows, columns, tiling);
@@ -95,9 +95,9 @@ static void add_operand(launch *launch, const clf_i_gemm_operand *operand) {
     }
 }
 
-clf_status clf_i_gemm_add_tiles(clf_plan *plan, clf_i_gemm_tiling *tiling,
-                                const clf_i_gemm_ranges *ranges, int64_t num_rows,
-                                int64_t first_row, int64_t end_row) {
+clf_status clf_i_own_tiles_add_table(clf_plan *plan, clf_i_gemm_tiling *tiling,
+                                     const clf_i_gemm_ranges *ranges, int64_t num_rows,
+                                     int64_t first_row, int64_t end_row) {
     const int64_t no_offset = 0;
     const int64_t stride = ranges->is_on_device ? ranges->stride : 1;
     const int32_t num_groups = (int32_t)ranges->num_groups;
@@ -179,8 +179,8 @@ static void set_portable(const clf_i_gemm_tiling *tiling, int64_t num_units, boo
         (size_t)(4 * GROUP_SIDE * (tiling->rows + 1 + (is_glu ? 2 : 1) * tiling->columns));
 }
 
-clf_status clf_i_gemm_add_product(clf_plan *plan, clf_i_gemm_tiling *tiling,
-                                  const clf_i_gemm_request *request) {
+clf_status clf_i_own_tiles_add_product(clf_plan *plan, clf_i_gemm_tiling *tiling,
+                                       const clf_i_gemm_request *request) {
     const bool is_cpu = tiling->variant == CLF_VARIANT_CPU;
     const int64_t columns = is_cpu && request->is_glu ? tiling->columns / 2 : tiling->columns;
     const int64_t num_units = tiling->most_tiles * divide_up(request->problem.columns, columns);
