@@ -16,7 +16,7 @@ typedef struct clf_i_attention_tile_sizes {
     int64_t row_vectors;   /* cpu: vectors of 16 rows in a panel */
     int64_t panels;        /* cpu: panels of a tile that share what is staged of the keys */
     bool is_staged;        /* cpu: keys and values go through local memory as fp32 */
-    bool uses_bf16_dot;    /* cpu: the products by lib/bf16_dot.clh */
+    bool uses_bf16_dot;    /* cpu: the products by lib/dot_products.clh */
     int64_t depth_chunk;   /* portable: depths in local memory at a time */
     int64_t group_rows;    /* portable: work-items of a work-group along the rows */
     int64_t group_columns; /* portable: ... along keys and depths */

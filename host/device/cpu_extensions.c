@@ -23,24 +23,79 @@ typedef struct extension_entry {
     const char *kernel;
     const char *cpu_lacks_it;
     bool (*cpu_has_it)(void);
+    /* Lane i of the probe's operands, and what must become of its sum. */
+    void (*set_lane)(int i, uint32_t *a, uint32_t *b, uint32_t *sum, uint32_t *expected);
 } extension_entry;
 
-/* AVX512-BF16: leaf 7, sub-leaf 1, EAX bit 5 (Intel 64 and IA-32 Architectures manual, CPUID). */
-static bool cpu_has_bf16_dot(void) {
+/* ---- What the CPU has (Intel 64 and IA-32 Architectures manual, CPUID) ---- */
+
+typedef struct cpuid_answer {
+    unsigned a;
+    unsigned b;
+    unsigned c;
+    unsigned d;
+} cpuid_answer;
+
+static cpuid_answer ask_cpuid(unsigned leaf, unsigned subleaf) {
+    cpuid_answer answer = {0};
 #if defined(__x86_64__)
-    unsigned a = 0;
-    unsigned b = 0;
-    unsigned c = 0;
-    unsigned d = 0;
-    return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a >> 5 & 1) != 0;
+    if (__get_cpuid_count(leaf, subleaf, &answer.a, &answer.b, &answer.c, &answer.d) == 0) {
+        answer = (cpuid_answer){0};
+    }
 #else
-    return false;
+    (void)leaf;
+    (void)subleaf;
 #endif
+    return answer;
+}
+
+static bool cpu_has_bf16_dot(void) {
+    return (ask_cpuid(7, 1).a >> 5 & 1) != 0;
+}
+
+static bool cpu_has_int8_dot(void) {
+    return (ask_cpuid(7, 0).c >> 11 & 1) != 0;
+}
+
+/* ---- Probes: small whole numbers, exact in any order ---- */
+
+static uint32_t float_bits(float value) {
+    uint32_t bits = 0;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+static uint32_t bf16_pair(int first, int second) {
+    return float_bits((float)first) >> 16 | (float_bits((float)second) & 0xffff0000U);
+}
+
+static void set_bf16_lane(int i, uint32_t *a, uint32_t *b, uint32_t *sum, uint32_t *expected) {
+    *a = bf16_pair(i + 1, 2 * i);
+    *b = bf16_pair(i - 7, -3 * i);
+    *sum = float_bits((float)i);
+    *expected = float_bits((float)(i + (i + 1) * (i - 7) + 2 * i * (-3 * i)));
+}
+
+static void set_int8_lane(int i, uint32_t *a, uint32_t *b, uint32_t *sum, uint32_t *expected) {
+    int dot = i - 9;
+    *a = 0;
+    *b = 0;
+    *sum = (uint32_t)dot;
+    for (int j = 0; j < 4; ++j) {
+        const int unsigned_factor = 255 - 7 * i - j;
+        const int signed_factor = 16 * j - 40 + i;
+        *a |= (uint32_t)unsigned_factor << 8 * j;
+        *b |= ((uint32_t)signed_factor & 0xffU) << 8 * j;
+        dot += unsigned_factor * signed_factor;
+    }
+    *expected = (uint32_t)dot;
 }
 
 static const extension_entry entries[CLF_I_NUM_CPU_EXTENSIONS] = {
     [CLF_I_CPU_BF16_DOT] = {"bf16_dot", "clf_probe_bf16_dot_cpu", "the CPU has no AVX512-BF16",
-                            cpu_has_bf16_dot},
+                            cpu_has_bf16_dot, set_bf16_lane},
+    [CLF_I_CPU_INT8_DOT] = {"int8_dot", "clf_probe_int8_dot_cpu", "the CPU has no AVX512-VNNI",
+                            cpu_has_int8_dot, set_int8_lane},
 };
 
 const char *clf_i_cpu_extension_name(clf_i_cpu_extension extension) {
@@ -61,40 +116,15 @@ typedef struct probe {
     cl_mem buffers[3]; /* a, b, sums */
 } probe;
 
-static uint32_t bf16_bits(float value) {
-    uint32_t bits = 0;
-    memcpy(&bits, &value, sizeof bits);
-    return bits >> 16;
-}
+typedef struct probe_words {
+    uint32_t operands[3][LANES];
+    uint32_t expected[LANES];
+} probe_words;
 
-/* Small whole numbers, exact in bf16, so that the sums are exact in any order. */
-static void set_pairs(uint32_t pairs[LANES], int first, int second) {
-    for (int i = 0; i < LANES; ++i) {
-        pairs[i] = bf16_bits((float)(i + first)) | bf16_bits((float)(i * second)) << 16;
-    }
-}
-
-static bool is_right(const float sums[LANES]) {
-    for (int i = 0; i < LANES; ++i) {
-        const int expected = i + (i + 1) * (i - 7) + i * 2 * (i * -3);
-        if (sums[i] != (float)expected) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static clf_status make_probe(clf_device *device, const char *kernel, probe *made) {
-    uint32_t pairs[2][LANES];
-    float sums[LANES];
-    void *const contents[] = {pairs[0], pairs[1], sums};
+static clf_status make_probe(clf_device *device, const char *kernel, probe_words *words,
+                             probe *made) {
     cl_program program = NULL;
     cl_int code = CL_SUCCESS;
-    set_pairs(pairs[0], 1, 2);
-    set_pairs(pairs[1], -7, -3);
-    for (int i = 0; i < LANES; ++i) {
-        sums[i] = (float)i;
-    }
     clf_status status = clf_i_program_get(device, kernel, "-cl-std=CL1.2", &program);
     if (status == CLF_SUCCESS) {
         made->queue = clCreateCommandQueue(device->context, device->id, 0, &code);
@@ -106,7 +136,7 @@ static clf_status make_probe(clf_device *device, const char *kernel, probe *made
     }
     for (cl_uint i = 0; i < 3 && status == CLF_SUCCESS; ++i) {
         made->buffers[i] = clCreateBuffer(device->context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR,
-                                          sizeof sums, contents[i], &code);
+                                          sizeof words->operands[i], words->operands[i], &code);
         status = clf_i_cl_check("clCreateBuffer", code);
         if (status == CLF_SUCCESS) {
             status = clf_i_cl_check(
@@ -131,11 +161,16 @@ static void clear_probe(probe *made) {
     }
 }
 
-static bool gives_known_result(clf_device *device, const char *kernel) {
+static bool gives_known_result(clf_device *device, const extension_entry *entry) {
     const size_t one = 1;
-    float sums[LANES] = {0};
+    uint32_t sums[LANES] = {0};
+    probe_words words;
     probe made = {0};
-    clf_status status = make_probe(device, kernel, &made);
+    for (int i = 0; i < LANES; ++i) {
+        entry->set_lane(i, &words.operands[0][i], &words.operands[1][i], &words.operands[2][i],
+                        &words.expected[i]);
+    }
+    clf_status status = make_probe(device, entry->kernel, &words, &made);
     if (status == CLF_SUCCESS) {
         status = clf_i_cl_check(
             "clEnqueueNDRangeKernel",
@@ -147,7 +182,7 @@ static bool gives_known_result(clf_device *device, const char *kernel) {
                                                     sizeof sums, sums, 0, NULL, NULL));
     }
     clear_probe(&made);
-    return status == CLF_SUCCESS && is_right(sums);
+    return status == CLF_SUCCESS && memcmp(sums, words.expected, sizeof sums) == 0;
 }
 
 /* ---- The answer ---- */
@@ -170,9 +205,7 @@ static const char *refusal_of(clf_device *device, const extension_entry *entry) 
     if (wanted != ON && !driver_is_known(capabilities)) {
         return "not tried with this version of PoCL (CLFORMER_CPU_EXTENSIONS=on tries it)";
     }
-    return gives_known_result(device, entry->kernel)
-               ? NULL
-               : "the driver's compiler cannot use it rightly";
+    return gives_known_result(device, entry) ? NULL : "the driver's compiler cannot use it rightly";
 }
 
 const char *clf_i_cpu_extension_refusal(const clf_device *device, clf_i_cpu_extension extension) {

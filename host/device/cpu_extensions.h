@@ -12,11 +12,12 @@
 #include <clformer/device.h>
 
 typedef enum clf_i_cpu_extension {
-    CLF_I_CPU_BF16_DOT, /* lib/bf16_dot.clh */
+    CLF_I_CPU_BF16_DOT, /* both: lib/dot_products.clh */
+    CLF_I_CPU_INT8_DOT,
     CLF_I_NUM_CPU_EXTENSIONS
 } clf_i_cpu_extension;
 
-/* "bf16_dot" */
+/* "bf16_dot", "int8_dot" */
 const char *clf_i_cpu_extension_name(clf_i_cpu_extension extension);
 
 /*

@@ -3,9 +3,24 @@
 
 #include <string.h>
 
+#include "device/cpu_extensions.h"
 #include "tune/tuning.h"
 
-enum { MAX_DEFINES = 16, MAX_ARGUMENTS = 16, MICRO_ROWS = 6, PANEL = 64, GROUP_SIDE = 16 };
+#define CPU_KERNEL "clf_gemm_cpu"
+
+enum {
+    MAX_DEFINES = 17,
+    MAX_ARGUMENTS = 16,
+    MICRO_ROWS = 6,
+    PANEL = 64,
+    GROUP_SIDE = 16,
+    STREAM_ROWS = 8, /* products of no more rows take as long as reading B does */
+    STREAM_COLUMNS = 1024,
+    STREAM_DEPTH = 1024
+};
+
+/* The ways of clf_gemm_cpu: CLF_GEMM_PRODUCT. */
+typedef enum product_way { BY_FLOATS, BY_BF16_PAIRS, BY_INT8_QUADS, BY_STREAM } product_way;
 
 static int64_t smaller(int64_t a, int64_t b) {
     return a < b ? a : b;
@@ -21,42 +36,62 @@ static int64_t divide_up(int64_t value, int64_t divisor) {
 
 /* ---- Tiles ---- */
 
+/* Units that a device should have, so that none waits long for the last. */
+static int64_t wanted_units(const clf_plan *plan) {
+    return clf_i_tuning_value(clf_i_plan_device(plan), CPU_KERNEL, "units_per_compute_unit", 1, 64,
+                              3) *
+           (int64_t)clf_i_plan_capabilities(plan)->compute_units;
+}
+
 /* Large tiles reuse what they read; smaller ones where there would be too few for the device. Rows
  * come in few sizes, because each is a kernel to compile. */
-static void choose_cpu(const clf_plan *plan, int64_t num_rows, int64_t columns,
-                       clf_i_gemm_tiling *tiling) {
-    const char *kernel = "clf_gemm_cpu";
+static void choose_panels(const clf_plan *plan, int64_t num_rows, int64_t columns,
+                          clf_i_gemm_tiling *tiling) {
     const clf_device *device = clf_i_plan_device(plan);
-    const int64_t wanted = clf_i_tuning_value(device, kernel, "units_per_compute_unit", 1, 64, 3) *
-                           (int64_t)clf_i_plan_capabilities(plan)->compute_units;
-    tiling->depth = round_up(clf_i_tuning_value(device, kernel, "depth", 16, 1024, 256), 16);
+    tiling->depth = round_up(clf_i_tuning_value(device, CPU_KERNEL, "depth", 16, 1024, 256), PANEL);
     tiling->rows =
-        round_up(clf_i_tuning_value(device, kernel, "rows", 6, 384, 192), 2 * MICRO_ROWS);
+        round_up(clf_i_tuning_value(device, CPU_KERNEL, "rows", 6, 384, 192), 2 * MICRO_ROWS);
     tiling->columns =
-        round_up(clf_i_tuning_value(device, kernel, "columns", 128, 1024, 256), 2 * PANEL);
+        round_up(clf_i_tuning_value(device, CPU_KERNEL, "columns", 128, 1024, 256), 2 * PANEL);
     while (tiling->rows % (4 * MICRO_ROWS) == 0 && tiling->rows / 2 >= num_rows) {
         tiling->rows /= 2;
     }
     while (tiling->rows % (16 * MICRO_ROWS) == 0 &&
-           divide_up(num_rows, tiling->rows) * divide_up(columns, tiling->columns) < wanted) {
+           divide_up(num_rows, tiling->rows) * divide_up(columns, tiling->columns) <
+               wanted_units(plan)) {
         tiling->rows /= 2;
     }
-    if (divide_up(num_rows, tiling->rows) * divide_up(columns, tiling->columns) < wanted) {
-        tiling->columns = 2 * PANEL;
+}
+
+/* A unit's columns of B: fewer where there would be too few units for the device. */
+static int64_t choose_columns(const clf_plan *plan, const clf_i_gemm_tiling *tiling,
+                              int64_t columns, bool is_glu) {
+    const int64_t all = is_glu ? 2 * columns : columns;
+    int64_t chosen = tiling->columns;
+    while (chosen % (4 * PANEL) == 0 &&
+           tiling->likely_tiles * divide_up(all, chosen) < wanted_units(plan)) {
+        chosen /= 2;
     }
+    return chosen;
 }
 
 void clf_i_own_tiles_choose(clf_plan *plan, clf_variant variant, int64_t num_rows, int64_t columns,
                             int64_t num_groups, clf_i_gemm_tiling *tiling) {
     *tiling = (clf_i_gemm_tiling){.variant = variant};
-    if (variant == CLF_VARIANT_CPU) {
-        choose_cpu(plan, num_rows, columns, tiling);
-    } else {
+    if (variant != CLF_VARIANT_CPU) {
         tiling->rows = 4 * GROUP_SIDE;
         tiling->columns = 4 * GROUP_SIDE;
         tiling->depth = GROUP_SIDE;
+    } else if (divide_up(num_rows, num_groups) <= STREAM_ROWS) {
+        tiling->is_stream = true;
+        tiling->rows = STREAM_ROWS;
+        tiling->columns = STREAM_COLUMNS;
+        tiling->depth = STREAM_DEPTH;
+    } else {
+        choose_panels(plan, num_rows, columns, tiling);
     }
-    tiling->most_tiles = divide_up(num_rows, tiling->rows) + num_groups;
+    tiling->likely_tiles = divide_up(num_rows, tiling->rows);
+    tiling->most_tiles = tiling->likely_tiles + num_groups;
     tiling->workspace = clf_i_plan_reserve_workspace(
         plan, CLF_I_GEMM_HEAD + (size_t)tiling->most_tiles * sizeof(clf_i_gemm_tile));
 }
@@ -158,16 +193,39 @@ static void add_operands(launch *launch, const clf_i_gemm_request *request) {
     }
 }
 
-static void set_cpu(const clf_plan *plan, const clf_i_gemm_tiling *tiling, int64_t num_units,
+static product_way choose_way(const clf_plan *plan, const clf_i_gemm_tiling *tiling,
+                              const clf_i_gemm_request *request) {
+    const clf_device *device = clf_i_plan_device(plan);
+    if (tiling->is_stream) {
+        return BY_STREAM;
+    }
+    if (request->a.dtype == CLF_DTYPE_BF16 &&
+        clf_i_cpu_extension_refusal(device, CLF_I_CPU_BF16_DOT) == NULL) {
+        return BY_BF16_PAIRS;
+    }
+    if (request->a.dtype == CLF_DTYPE_INT8 &&
+        clf_i_cpu_extension_refusal(device, CLF_I_CPU_INT8_DOT) == NULL) {
+        return BY_INT8_QUADS;
+    }
+    return BY_FLOATS;
+}
+
+/* A block of depths is as many words, however many depths a word holds. */
+static void set_cpu(const clf_plan *plan, const clf_i_gemm_tiling *tiling,
+                    const clf_i_gemm_request *request, int64_t columns, int64_t num_units,
                     launch *launch) {
-    add_define(launch, "CLF_GEMM_COLUMNS", tiling->columns);
-    add_define(launch, "CLF_GEMM_DEPTH", tiling->depth);
+    static const int64_t word_depths[] = {
+        [BY_FLOATS] = 1, [BY_BF16_PAIRS] = 2, [BY_INT8_QUADS] = 4, [BY_STREAM] = 1};
+    const product_way way = choose_way(plan, tiling, request);
+    const int64_t panel_words = way == BY_STREAM ? 16 : PANEL * (tiling->depth + 1);
+    add_define(launch, "CLF_GEMM_PRODUCT", way);
+    add_define(launch, "CLF_GEMM_COLUMNS", columns);
+    add_define(launch, "CLF_GEMM_DEPTH", tiling->depth * word_depths[way]);
     launch->step.global[0] =
         (size_t)smaller(num_units, (int64_t)clf_i_plan_capabilities(plan)->compute_units);
     launch->step.local[0] = 1;
     launch->step.local_memory =
-        (size_t)(4 * (tiling->rows * (tiling->depth + 16) + PANEL * tiling->depth +
-                      tiling->rows * tiling->columns));
+        (size_t)(4 * (tiling->rows * (tiling->depth + 16) + panel_words + tiling->rows * columns));
 }
 
 static void set_portable(const clf_i_gemm_tiling *tiling, int64_t num_units, bool is_glu,
@@ -182,8 +240,11 @@ static void set_portable(const clf_i_gemm_tiling *tiling, int64_t num_units, boo
 clf_status clf_i_own_tiles_add_product(clf_plan *plan, clf_i_gemm_tiling *tiling,
                                        const clf_i_gemm_request *request) {
     const bool is_cpu = tiling->variant == CLF_VARIANT_CPU;
-    const int64_t columns = is_cpu && request->is_glu ? tiling->columns / 2 : tiling->columns;
-    const int64_t num_units = tiling->most_tiles * divide_up(request->problem.columns, columns);
+    const int64_t columns =
+        is_cpu ? choose_columns(plan, tiling, request->problem.columns, request->is_glu)
+               : tiling->columns;
+    const int64_t results = is_cpu && request->is_glu ? columns / 2 : columns;
+    const int64_t num_units = tiling->most_tiles * divide_up(request->problem.columns, results);
     clf_i_gemm_problem problem = request->problem;
     problem.counter = tiling->num_counters++;
     launch launch;
@@ -194,7 +255,7 @@ clf_status clf_i_own_tiles_add_product(clf_plan *plan, clf_i_gemm_tiling *tiling
     add_argument(&launch, (clf_i_argument)CLF_I_WORKSPACE(tiling->workspace));
     add_argument(&launch, (clf_i_argument)CLF_I_VALUE(problem));
     if (is_cpu) {
-        set_cpu(plan, tiling, num_units, &launch);
+        set_cpu(plan, tiling, request, columns, num_units, &launch);
     } else {
         set_portable(tiling, num_units, request->is_glu, &launch);
     }

@@ -7,9 +7,11 @@
 /* How products are cut; those that share a table of tiles share these sizes. */
 typedef struct clf_i_gemm_tiling {
     clf_variant variant;
+    bool is_stream; /* cpu: few rows, lib/gemm_stream.clh */
     int64_t rows;
-    int64_t columns;
+    int64_t columns; /* at most */
     int64_t depth;
+    int64_t likely_tiles;
     int64_t most_tiles;   /* that the table has room for */
     size_t workspace;     /* where the table begins */
     int64_t num_counters; /* products that use the table so far */
