@@ -52,7 +52,7 @@ static void choose_panels(const clf_plan *plan, int64_t num_rows, int64_t column
     tiling->rows =
         round_up(clf_i_tuning_value(device, CPU_KERNEL, "rows", 6, 384, 192), 2 * MICRO_ROWS);
     tiling->columns =
-        round_up(clf_i_tuning_value(device, CPU_KERNEL, "columns", 128, 1024, 256), 2 * PANEL);
+        round_up(clf_i_tuning_value(device, CPU_KERNEL, "columns", 128, 1024, 512), 2 * PANEL);
     while (tiling->rows % (4 * MICRO_ROWS) == 0 && tiling->rows / 2 >= num_rows) {
         tiling->rows /= 2;
     }
