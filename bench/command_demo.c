@@ -13,7 +13,7 @@ enum { MOST_SHARES = 256 };
 
 /* The shares of one operator in one dtype. */
 typedef struct shares {
-    const char *operator_name;
+    const operator_benchmark *benchmark;
     clf_dtype dtype;
     size_t count;
     double values[MOST_SHARES];
@@ -33,8 +33,7 @@ static void keep_share(demo *demo) {
     const record *record = &demo->record;
     shares *group = demo->groups;
     while (group < demo->groups + demo->num_groups &&
-           (group->dtype != record->dtype ||
-            strcmp(group->operator_name, record->benchmark->name) != 0)) {
+           (group->dtype != record->dtype || group->benchmark != record->benchmark)) {
         group++;
     }
     if (group == demo->groups + MOST_GROUPS || record->state == RECORD_FAILED) {
@@ -42,7 +41,7 @@ static void keep_share(demo *demo) {
     }
     if (group == demo->groups + demo->num_groups) {
         demo->num_groups++;
-        group->operator_name = record->benchmark->name;
+        group->benchmark = record->benchmark;
         group->dtype = record->dtype;
     }
     if (group->count < MOST_SHARES) {
@@ -57,6 +56,9 @@ static bool run_suite(demo *demo, const operator_benchmark *benchmark, const opt
     bool ok = selection_create(benchmark, options, suite, &selection);
     for (size_t i = 0; ok && i < selection.count; i++) {
         for (size_t j = 0; ok && j < options->num_dtypes; j++) {
+            if (!operator_has_dtype(benchmark, selection.cases[i].problem, options->dtypes[j])) {
+                continue;
+            }
             run_case(&demo->session, benchmark, &selection.cases[i], options->dtypes[j], options,
                      &demo->record);
             ok = report_add(&demo->report, &demo->record);
@@ -98,7 +100,7 @@ static void print_verdict(demo *demo) {
            demo->num_groups ? "; median share of the ceiling:" : "");
     for (size_t i = 0; i < demo->num_groups; i++) {
         shares *group = &demo->groups[i];
-        printf("%s %s %s %.2f", i ? "," : "", group->operator_name, clf_dtype_name(group->dtype),
+        printf("%s %s %s %.2f", i ? "," : "", group->benchmark->name, clf_dtype_name(group->dtype),
                summarize(group->values, group->count).median);
     }
     printf("\n");
