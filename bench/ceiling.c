@@ -139,8 +139,8 @@ static void fill_share(void *context, size_t index, size_t count) {
         size_t end = 0;
         float *matrix = (float *)(void *)ceiling->host[i];
         team_share(ceiling->elements[i], index, count, &begin, &end);
-        for (size_t j = begin; j < end; j++) {
-            matrix[j] = 1.0f / (float)(1 + j % 97);
+        for (size_t j = begin, k = begin % 97; j < end; j++, k = k == 96 ? 0 : k + 1) {
+            matrix[j] = 1.0f / (float)(1 + k);
         }
     }
 }
