@@ -182,7 +182,7 @@ void ffn_print(const void *opaque, problem_text *out) {
         append(out->attributes, text);
     }
     append(out->attributes, problem->scale_per_column ? " scale-per=column" : "");
-    if (problem->has_deq_dtype) {
+    if (problem->deq_dtype != CLF_DTYPE_INT64) {
         snprintf(text, sizeof text, " deq-scale=%s", clf_dtype_name(problem->deq_dtype));
         append(out->attributes, text);
     }
