@@ -25,7 +25,7 @@ bench_script(bench_help_fits_a_screen CheckHelpSize)
 bench_script(bench_formats_softmax CheckFormats OPERATOR=softmax QUICK_CASES=3)
 bench_script(bench_formats_softmax_grad CheckFormats OPERATOR=softmax_grad QUICK_CASES=3)
 bench_script(bench_formats_attention CheckFormats OPERATOR=attention QUICK_CASES=4)
-bench_script(bench_formats_ffn CheckFormats OPERATOR=ffn QUICK_CASES=6 WITHOUT_FP32=3)
+bench_script(bench_formats_ffn CheckFormats OPERATOR=ffn QUICK_CASES=8 WITHOUT_FP32=4)
 bench_script(bench_compare CheckCompare)
 bench_script(bench_problem_again_softmax CheckProblemAgain OPERATOR=softmax)
 bench_script(bench_problem_again_attention CheckProblemAgain OPERATOR=attention)
@@ -92,10 +92,10 @@ bench_expect(bench_torch_answers 0 "torch: ([0-9.]+ ms|left out)" run softmax --
     --dtype fp32 --peers torch --min-time 0)
 bench_expect(bench_openblas_answers 0 "openblas: ([0-9.]+ ms|left out).*openblas: ([0-9.]+ ms|left)"
     run attention --suite quick --case ragged,varlen --dtype fp16 --peers openblas --min-time 0)
-bench_expect(bench_openblas_ffn_answers 0 "moe .*openblas: ([0-9.]+ ms|left out: this).*int8 .*openblas: ([0-9.]+ ms|left out: this).*w4 .*openblas: ([0-9.]+ ms|left out: this)"
-    run ffn --suite quick --case moe,int8,w4 --dtype fp16 --peers openblas --min-time 0)
-bench_expect(bench_onednn_answers 0 "swiglu .*onednn: ([0-9.]+ ms|left out: (this build|libdnnl)).*moe .*onednn: ([0-9.]+ ms|left out: (this build|libdnnl))"
-    run ffn --suite quick --case swiglu,moe --dtype bf16 --peers onednn --min-time 0)
+bench_expect(bench_openblas_ffn_answers 0 "moe .*openblas: ([0-9.]+ ms|left out: this).*w8-nk .*openblas: ([0-9.]+ ms|left out: this).*int8 .*openblas: ([0-9.]+ ms|left out: this).*w4 .*openblas: ([0-9.]+ ms|left out: this)"
+    run ffn --suite quick --case moe,w8-nk,int8,w4 --dtype fp16 --peers openblas --min-time 0)
+bench_expect(bench_onednn_answers 0 "swiglu .*onednn: ([0-9.]+ ms|left out: (this build|libdnnl)).*nk .*onednn: ([0-9.]+ ms|left out: (this build|libdnnl))"
+    run ffn --suite quick --case swiglu,nk --dtype bf16 --peers onednn --min-time 0)
 bench_expect(bench_onednn_int8_answers 0 "onednn: ([0-9.]+ ms|left out: (this build|libdnnl))" run ffn
     --shape 40,64,96 --mode int8 --dtype fp16 --peers onednn --min-time 0)
 bench_expect(bench_torch_attention_answers 0 "torch: ([0-9.]+ ms|left out).*torch: ([0-9.]+ ms|left)"
@@ -167,6 +167,8 @@ bench_expect(bench_bad_deq_scale 2 "--deq-scale: 'fp32' is not accepted with --s
     ffn --shape 16,8,8 --mode int8 --scale-per column --deq-scale fp32)
 bench_expect(bench_bad_group_size 2 "--group-size: 3 does not divide K1 = 8" run ffn
     --shape 16,8,8 --mode weight-int4 --group-size 3)
+bench_expect(bench_nk_with_int4 2 "--weight-layout: 'nk' is not accepted with --mode weight-int4" run
+    ffn --shape 16,8,8 --mode weight-int4 --weight-layout nk)
 bench_expect(bench_group_without_int4 2 "--group-size: accepted with --mode weight-int4 only" run
     ffn --shape 16,8,8 --group-size 4)
 bench_expect(bench_no_such_dtype 2 "--dtype: none of the cases exists in it. accepted: fp16, bf16" run

@@ -57,10 +57,10 @@ static size_t ffn_products(const void *opaque, product_sizes out[MAX_PRODUCTS]) 
 
 static clf_status ffn_plan(clf_device *device, const void *problem, const clf_tensor *views,
                            clf_variant variant, clf_plan **out_plan) {
-    clf_ffn_args args;
-    ffn_fill_args(problem, views, &args);
-    args.variant = variant;
-    return clf_ffn_plan(device, &args, out_plan);
+    ffn_call call;
+    ffn_fill_call(problem, views, &call);
+    call.args.variant = variant;
+    return clf_ffn_plan(device, &call.args, out_plan);
 }
 
 static bool is_real(const void *problem) {

@@ -104,13 +104,18 @@ static void multiply_share(void *context, size_t index, size_t count) {
     for (size_t i = 0; i < ceiling->num_products; i++) {
         const product_sizes *sizes = &ceiling->products[i];
         size_t few = grid_columns(count);
-        size_t columns = sizes->columns > sizes->rows ? count / few : few;
+        bool is_wide = sizes->columns > sizes->rows;
         size_t row = 0;
         size_t last_row = 0;
         size_t column = 0;
         size_t last_column = 0;
-        team_share(sizes->rows, index / columns, count / columns, &row, &last_row);
-        team_share(sizes->columns, index % columns, columns, &column, &last_column);
+        if (is_wide) {
+            team_share(sizes->rows, index % few, few, &row, &last_row);
+            team_share(sizes->columns, index / few, count / few, &column, &last_column);
+        } else {
+            team_share(sizes->rows, index / few, count / few, &row, &last_row);
+            team_share(sizes->columns, index % few, few, &column, &last_column);
+        }
         const blas_product tile = {
             .rows = last_row - row,
             .columns = last_column - column,

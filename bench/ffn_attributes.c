@@ -18,6 +18,8 @@ const attribute_entry ffn_attributes[] = {
     {"experts", "N", "experts with about equally many tokens (none)"},
     {"expert-tokens", "COUNTS", "each expert's tokens, which sum up to all, e.g. 227,62,0,11"},
     {"tokens-from", "PLACE", "host (default), or device: the counts are a tensor"},
+    {"weight-layout", "LAYOUT",
+     "kn (default), or nk: in memory each weight is [N,K], as in PyTorch"},
     {"bias", "WHICH", "both (default), first, second, none"},
     {"scale-per", "WHAT", "mode int8: a scale for each tensor (default) or column"},
     {"deq-scale", "TYPE", "mode int8 with y in fp16: int64 (default), uint64, fp32"},
@@ -101,6 +103,14 @@ static bool set_tokens_from(ffn_problem *problem, const char *value) {
     return problem->has_tokens_from;
 }
 
+static bool set_weight_layout(ffn_problem *problem, const char *value) {
+    static const choice choices[] = {{"kn", false}, {"nk", true}, {NULL, 0}};
+    int chosen = 0;
+    bool ok = choose("weight-layout", value, choices, &chosen);
+    problem->is_transposed = chosen;
+    return ok;
+}
+
 static bool set_bias(ffn_problem *problem, const char *value) {
     static const choice choices[] = {{"both", FFN_BIAS_FIRST | FFN_BIAS_SECOND},
                                      {"first", FFN_BIAS_FIRST},
@@ -155,6 +165,7 @@ bool ffn_set_attribute(void *opaque, const char *name, const char *value) {
                    {"experts", set_experts},
                    {"expert-tokens", set_counts},
                    {"tokens-from", set_tokens_from},
+                   {"weight-layout", set_weight_layout},
                    {"bias", set_bias},
                    {"scale-per", set_scale_per},
                    {"deq-scale", set_deq_scale},

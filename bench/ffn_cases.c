@@ -17,6 +17,7 @@
 
 const case_entry ffn_cases[] = {
     {"seed", "one", ONE},
+    {"seed", "one-nk", ONE " weight-layout=nk"},
     {"seed", "one-q", ONE " mode=int8"},
     {"seed", "one-w8", ONE " mode=weight-int8"},
     {"seed", "one-w4", ONE " mode=weight-int4 group-size=128"},
@@ -34,11 +35,14 @@ const case_entry ffn_cases[] = {
     {"seed", "few-q", FEW " mode=int8"},
     {"seed", "few-w8", FEW " mode=weight-int8"},
     {"seed", "square", SQUARE},
+    {"seed", "square-nk", SQUARE " weight-layout=nk"},
     {"seed", "square-q", SQUARE " mode=int8"},
     {"seed", "square-w8", SQUARE " mode=weight-int8"},
     {"quick", "plain", "shape=37,70,96 activation=gelu"},
     {"quick", "swiglu", "shape=19,40,132,24 activation=swiglu bias=second"},
     {"quick", "moe", "shape=50,33,66 expert-tokens=7,0,42,1 tokens-from=device activation=silu"},
+    {"quick", "nk", "shape=21,35,50,20 activation=reglu experts=2 weight-layout=nk"},
+    {"quick", "w8-nk", "shape=21,35,50 mode=weight-int8 weight-layout=nk"},
     {"quick", "int8", "shape=29,129,64 mode=int8 scale-per=column experts=3"},
     {"quick", "w8", "shape=29,65,40 mode=weight-int8 activation=relu"},
     {"quick", "w4", "shape=29,64,96 mode=weight-int4 group-size=32,48 experts=2 bias=first"},

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ffn_setup.h"
 #include "terminal.h"
 
 enum { MOST_TOKENS = 64, LEAST_TOKENS = 4, PEER_TOKENS = 4 };
@@ -39,7 +38,7 @@ bool ffn_reference_open(ffn_reference *out, const workload *load) {
             return false;
         }
     }
-    ffn_fill_args(load->problem, out->views, &out->args);
+    ffn_fill_call(load->problem, out->views, &out->call);
     out->inputs = (oracle_ffn_inputs){
         .x = contents_of(out, load, CLF_SLOT_X),
         .weight1 = contents_of(out, load, CLF_SLOT_WEIGHT1),
@@ -106,7 +105,7 @@ bool ffn_is_right(const workload *load, const float *y) {
     oracle_ffn oracle = {0};
     uint64_t seed = 1;
     bool ok = ffn_reference_open(&reference, load) &&
-              oracle_ffn_open(&oracle, &reference.args, &reference.inputs);
+              oracle_ffn_open(&oracle, &reference.call.args, &reference.inputs);
     size_t width = ok ? (size_t)oracle.layers[1].width : 0;
     oracle_range *row = calloc(width + 1, sizeof *row);
     ok = ok && row;

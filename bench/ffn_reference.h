@@ -3,16 +3,17 @@
 #define CLFORMER_BENCH_FFN_REFERENCE_H
 
 #include "ffn_bounds.h"
+#include "ffn_setup.h"
 #include "workload.h"
 
 typedef struct ffn_reference {
     clf_tensor views[MAX_TENSORS];
     void *contents[MAX_TENSORS]; /* of the inputs, as stored */
-    clf_ffn_args args;
+    ffn_call call;
     oracle_ffn_inputs inputs;
 } ffn_reference;
 
-/* False after fail(); ends with ffn_reference_close, also then. */
+/* False after fail(); ends with ffn_reference_close, also then. Must stay where it was opened. */
 bool ffn_reference_open(ffn_reference *out, const workload *load);
 void ffn_reference_close(ffn_reference *reference);
 

@@ -84,6 +84,9 @@ static bool complete_mode(ffn_problem *problem) {
     if (!problem->has_deq_dtype) {
         problem->deq_dtype = CLF_DTYPE_INT64;
     }
+    if (problem->mode == FFN_MODE_WEIGHT_INT4 && problem->is_transposed) {
+        return fail("--weight-layout: 'nk' is not accepted with --mode weight-int4; accepted: kn");
+    }
     if (problem->mode == FFN_MODE_WEIGHT_INT4 &&
         (problem->products[0].width % 2 || problem->products[1].width % 2)) {
         return fail("--shape: N1 and N2 must be even with --mode weight-int4");
@@ -186,6 +189,7 @@ void ffn_print(const void *opaque, problem_text *out) {
         snprintf(text, sizeof text, " deq-scale=%s", clf_dtype_name(problem->deq_dtype));
         append(out->attributes, text);
     }
+    append(out->attributes, problem->is_transposed ? " weight-layout=nk" : "");
     append(out->attributes, problem->tokens_on_device ? " tokens-from=device" : "");
     print_counts(problem, out->attributes);
 }
@@ -255,7 +259,9 @@ static void add_weight(list *list, int which) {
     } else {
         weight = add(list, slots[which], names[which], CLF_DTYPE_INT8, 0.0, 127.0);
     }
-    set_expert_sizes(list, weight, product->depth, product->width);
+    bool is_transposed = list->problem->is_transposed;
+    set_expert_sizes(list, weight, is_transposed ? product->width : product->depth,
+                     is_transposed ? product->depth : product->width);
 }
 
 /* What a sum of the integer products spreads by. */
@@ -355,7 +361,25 @@ size_t ffn_tensors(const void *opaque, clf_dtype dtype, tensor_info out[MAX_TENS
 
 /* ---- Arguments ----------------------------------------------------------------------------- */
 
-void ffn_fill_args(const ffn_problem *problem, const clf_tensor *views, clf_ffn_args *args) {
+/* The weight as the operator sees it; NULL if there is none. */
+static const clf_tensor *take_weight(const ffn_problem *problem, const clf_tensor *view,
+                                     clf_tensor *out) {
+    if (!view) {
+        return NULL;
+    }
+    const int32_t last = view->rank - 1;
+    *out = *view;
+    if (problem->is_transposed) {
+        out->shape[last] = view->shape[last - 1];
+        out->shape[last - 1] = view->shape[last];
+        out->strides[last] = view->strides[last - 1];
+        out->strides[last - 1] = view->strides[last];
+    }
+    return out;
+}
+
+void ffn_fill_call(const ffn_problem *problem, const clf_tensor *views, ffn_call *out) {
+    clf_ffn_args *args = &out->args;
     tensor_info tensors[MAX_TENSORS];
     const clf_tensor *found[CLF_SLOT_EXPERT_TOKENS + 1] = {NULL};
     /* Which tensors there are does not depend on the type. */
@@ -365,8 +389,8 @@ void ffn_fill_args(const ffn_problem *problem, const clf_tensor *views, clf_ffn_
     }
     *args = (clf_ffn_args)CLF_FFN_ARGS;
     args->x = found[CLF_SLOT_X];
-    args->weight1 = found[CLF_SLOT_WEIGHT1];
-    args->weight2 = found[CLF_SLOT_WEIGHT2];
+    args->weight1 = take_weight(problem, found[CLF_SLOT_WEIGHT1], &out->weights[0]);
+    args->weight2 = take_weight(problem, found[CLF_SLOT_WEIGHT2], &out->weights[1]);
     args->bias1 = found[CLF_SLOT_BIAS1];
     args->bias2 = found[CLF_SLOT_BIAS2];
     args->scale = found[CLF_SLOT_SCALE];

@@ -46,6 +46,7 @@ typedef struct ffn_problem {
     int64_t num_experts; /* 0: none */
     int64_t counts[FFN_MOST_EXPERTS];
     bool tokens_on_device;
+    bool is_transposed; /* weights lie as [E,N,K] in memory, as PyTorch's do */
     int biases;
     bool scale_per_column; /* int8 */
     clf_dtype deq_dtype;   /* int8 with y in fp16; bf16 has its own */
@@ -78,8 +79,14 @@ const char *ffn_activation_name(ffn_activation activation);
 size_t ffn_num_ranges(const ffn_problem *problem);
 int64_t ffn_range_tokens(const ffn_problem *problem, size_t range);
 
-/* `views` as ffn_tensors; they and the problem must stay. */
-void ffn_fill_args(const ffn_problem *problem, const clf_tensor *views, clf_ffn_args *args);
+/* The operator's arguments with what they point to; a call must stay where it was filled. */
+typedef struct ffn_call {
+    clf_ffn_args args;
+    clf_tensor weights[2];
+} ffn_call;
+
+/* `views` as ffn_tensors; they and the problem must stay, too. */
+void ffn_fill_call(const ffn_problem *problem, const clf_tensor *views, ffn_call *out);
 
 bool ffn_verify(const workload *load, const verify_request *request, verify_result *out);
 

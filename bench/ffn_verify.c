@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "ffn_reference.h"
-#include "ffn_setup.h"
 #include "terminal.h"
 
 typedef struct ffn_check {
@@ -47,7 +46,8 @@ static bool open_parts(ffn_check *check, const workload *load) {
     check->verdicts = calloc(check->num_parts, sizeof *check->verdicts);
     bool ok = check->parts && check->verdicts;
     for (size_t i = 0; ok && i < check->num_parts; i++) {
-        ok = oracle_ffn_open(&check->parts[i], &check->reference.args, &check->reference.inputs);
+        ok = oracle_ffn_open(&check->parts[i], &check->reference.call.args,
+                             &check->reference.inputs);
     }
     return ok ? true : fail("no host memory for the reference");
 }

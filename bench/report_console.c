@@ -6,7 +6,7 @@
 #include "terminal.h"
 
 static void print_header(report *report, const record *record, const palette *colours) {
-    fprintf(report->file, "%s%s%s on %s (%s, driver %s)%s%s\n", report->benchmark ? "\n" : "",
+    fprintf(report->file, "%s%s%s on %s (%s, driver %s)%s%s\n", report->header_done ? "\n" : "",
             colours->bold, record->benchmark->name, record->session->name,
             record->session->platform, record->session->driver,
             record->ceiling_name[0] ? ", share of: " : "", record->ceiling_name);
@@ -79,9 +79,10 @@ void report_console_record(report *report, const record *record) {
         !record->ceiling_name[0] || strcmp(report->ceiling_name, record->ceiling_name) == 0;
     if (report->benchmark != record->benchmark || !same_ceiling) {
         print_header(report, record, &colours);
-        report->benchmark = record->benchmark;
         memcpy(report->ceiling_name, record->ceiling_name, sizeof report->ceiling_name);
     }
+    report->header_done = true;
+    report->benchmark = record->benchmark;
     fprintf(file, "%-9s %-20s %-20s %-5s %-8s", record->case_name, record->problem.shape,
             record->problem.mask, clf_dtype_name(record->dtype), record->variant);
     if (record->state == RECORD_FAILED) {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE = 1 << 20 }; /* elements, an even number */
+enum { PIECE = 1 << 20, TILE = 32 }; /* elements; the first is even */
 
 bool ffn_find_tensor(const workload *load, clf_slot slot, size_t *index) {
     *index = workload_tensor(load, slot);
@@ -22,33 +22,62 @@ static void read_scales(clf_dtype dtype, const unsigned char *stored, float *out
     }
 }
 
-bool ffn_operand_part(const workload *load, clf_slot slot, uint64_t first, size_t count,
-                      float *out) {
-    const size_t index = workload_tensor(load, slot);
-    const clf_dtype dtype = load->tensors[index].dtype;
-    const bool is_deq_scale = slot == CLF_SLOT_DEQ_SCALE1 || slot == CLF_SLOT_DEQ_SCALE2;
-    unsigned char *stored = malloc(dtype_bytes(dtype, PIECE));
+static bool widen(const workload *load, size_t index, size_t count, float *out) {
+    const tensor_info *tensor = &load->tensors[index];
+    const bool is_deq_scale =
+        tensor->slot == CLF_SLOT_DEQ_SCALE1 || tensor->slot == CLF_SLOT_DEQ_SCALE2;
+    unsigned char *stored = malloc(dtype_bytes(tensor->dtype, PIECE));
     for (size_t done = 0; stored && done < count; done += PIECE) {
         size_t part = count - done < PIECE ? count - done : PIECE;
-        data_source_copy(&load->sources[index], first + done, part, stored);
-        if (is_deq_scale && dtype != CLF_DTYPE_BF16) {
-            read_scales(dtype, stored, out + done, part);
+        data_source_copy(&load->sources[index], done, part, stored);
+        if (is_deq_scale && tensor->dtype != CLF_DTYPE_BF16) {
+            read_scales(tensor->dtype, stored, out + done, part);
         } else {
-            pass_widen(dtype, stored, out + done, part);
+            pass_widen(tensor->dtype, stored, out + done, part);
         }
     }
     free(stored);
     return stored != NULL;
 }
 
+/* [rows][columns] becomes [columns][rows], by tiles that fit the caches. */
+static void transpose(const float *values, size_t rows, size_t columns, float *out) {
+    for (size_t row = 0; row < rows; row += TILE) {
+        for (size_t column = 0; column < columns; column += TILE) {
+            for (size_t i = row; i < row + TILE && i < rows; i++) {
+                for (size_t j = column; j < column + TILE && j < columns; j++) {
+                    out[j * rows + i] = values[i * columns + j];
+                }
+            }
+        }
+    }
+}
+
+/* Each matrix of the last two axes. */
+static bool transpose_all(const tensor_info *tensor, size_t count, float *values) {
+    const size_t rows = (size_t)tensor->shape[tensor->rank - 2];
+    const size_t columns = (size_t)tensor->shape[tensor->rank - 1];
+    float *copy = malloc(rows * columns * sizeof *copy);
+    for (size_t place = 0; copy && place < count; place += rows * columns) {
+        memcpy(copy, values + place, rows * columns * sizeof *copy);
+        transpose(copy, rows, columns, values + place);
+    }
+    free(copy);
+    return copy != NULL;
+}
+
 float *ffn_operand(const workload *load, clf_slot slot, bool *missing) {
+    const ffn_problem *problem = load->problem;
+    const bool is_weight = slot == CLF_SLOT_WEIGHT1 || slot == CLF_SLOT_WEIGHT2;
     size_t index = 0;
     if (!ffn_find_tensor(load, slot, &index)) {
         return NULL;
     }
-    size_t count = (size_t)tensor_elements(&load->tensors[index]);
+    const tensor_info *tensor = &load->tensors[index];
+    size_t count = (size_t)tensor_elements(tensor);
     float *out = malloc((count + 1) * sizeof *out);
-    if (!out || !ffn_operand_part(load, slot, 0, count, out)) {
+    if (!out || !widen(load, index, count, out) ||
+        (is_weight && problem->is_transposed && !transpose_all(tensor, count, out))) {
         *missing = true;
         free(out);
         return NULL;

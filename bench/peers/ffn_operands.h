@@ -6,13 +6,9 @@
 #include "peers/unfused_passes.h"
 #include "workload.h"
 
-/* A tensor's numbers, widened, and those of dequantising scales as such; the caller frees them.
- * *missing is set if there is no memory; NULL also if the problem has no such tensor. */
+/* A tensor's numbers, widened, weights as [E,K,N], dequantising scales as the numbers they stand for;
+ * the caller frees them. *missing is set if there is no memory; NULL also if the problem has no such tensor. */
 float *ffn_operand(const workload *load, clf_slot slot, bool *missing);
-
-/* Elements [first, first + count) of it. False if there is no memory. */
-bool ffn_operand_part(const workload *load, clf_slot slot, uint64_t first, size_t count,
-                      float *out);
 
 /* Whether the problem has such a tensor, and which. */
 bool ffn_find_tensor(const workload *load, clf_slot slot, size_t *index);

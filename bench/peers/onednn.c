@@ -213,8 +213,11 @@ static bool reorder_b(onednn_product *product, const onednn_request *request,
     dnnl_memory_t source = NULL;
     dnnl_primitive_desc_t desc = NULL;
     dnnl_primitive_t reorder = NULL;
-    bool ok = describe(library, request->dtype, request->depth, request->columns, request->b_step,
-                       &plain) &&
+    const dnnl_dims_t sizes = {request->depth, request->columns};
+    const dnnl_dims_t steps = {request->b_is_transposed ? 1 : request->b_step,
+                               request->b_is_transposed ? request->b_step : 1};
+    bool ok = library->memory_desc_init_by_strides(&plain, 2, sizes, type_of(request->dtype),
+                                                   steps) == dnnl_success &&
               library->memory_create(&source, &plain, library->engine,
                                      (void *)(uintptr_t)request->b) == dnnl_success &&
               add_memory(product, MEMORY_B, DNNL_ARG_WEIGHTS, wanted, NULL) &&

@@ -36,8 +36,9 @@ typedef struct onednn_request {
     int64_t a_step;
     const void *b;
     int64_t b_step;
-    const float *bias;  /* [columns] or NULL */
-    const float *scale; /* [columns] or NULL */
+    bool b_is_transposed; /* b is [columns][depth] */
+    const float *bias;    /* [columns] or NULL */
+    const float *scale;   /* [columns] or NULL */
     bool is_activated;
     pass_activation activation;
     const void *factor; /* [rows][columns], dense; or NULL */

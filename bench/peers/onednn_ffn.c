@@ -43,6 +43,8 @@ static onednn_request request_for(const network *network, int which, size_t expe
                                   int64_t first_column, int64_t columns) {
     const ffn_product *product = &network->problem->products[which];
     const size_t place = expert * (size_t)product->width + (size_t)first_column;
+    const bool is_transposed = network->problem->is_transposed;
+    const int64_t b_place = is_transposed ? first_column * product->depth : first_column;
     return (onednn_request){
         .rows = rows,
         .columns = columns,
@@ -50,8 +52,9 @@ static onednn_request request_for(const network *network, int which, size_t expe
         .dtype = network->dtype,
         .c_dtype = network->dtype,
         .a_step = product->depth,
-        .b = network->staging + dtype_bytes(network->dtype, (uint64_t)first_column),
-        .b_step = product->width,
+        .b = network->staging + dtype_bytes(network->dtype, (uint64_t)b_place),
+        .b_step = is_transposed ? product->depth : product->width,
+        .b_is_transposed = is_transposed,
         .bias = network->bias[which] ? network->bias[which] + place : NULL,
         .scale = network->scale[which] ? network->scale[which] + place : NULL,
         .factor_dtype = CLF_DTYPE_FP32,
@@ -67,17 +70,17 @@ static bool add(network *network, const onednn_request *request) {
     return product != NULL;
 }
 
-static bool stage_weight(const network *network, int which, size_t expert) {
+static void stage_weight(const network *network, int which, size_t expert) {
     static const clf_slot slots[] = {CLF_SLOT_WEIGHT1, CLF_SLOT_WEIGHT2};
     const ffn_product *product = &network->problem->products[which];
     const size_t count = (size_t)product->depth * (size_t)product->width;
     const size_t index = workload_tensor(network->load, slots[which]);
     data_source_copy(&network->load->sources[index], (uint64_t)expert * count, count,
                      network->staging);
-    return true;
 }
 
 static bool add_first(network *network, size_t expert, int64_t row, int64_t rows) {
+    stage_weight(network, 0, expert);
     const ffn_problem *problem = network->problem;
     const int64_t columns = problem->products[1].depth;
     const bool is_glu = ffn_is_glu(problem);
@@ -112,6 +115,7 @@ static bool add_first(network *network, size_t expert, int64_t row, int64_t rows
 }
 
 static bool add_second(network *network, size_t expert, int64_t row, int64_t rows) {
+    stage_weight(network, 1, expert);
     const ffn_product *product = &network->problem->products[1];
     onednn_request out = request_for(network, 1, expert, rows, 0, product->width);
     out.a = network->hidden + dtype_bytes(network->dtype, (uint64_t)(row * product->depth));
@@ -125,8 +129,7 @@ static bool add_products(network *network) {
     bool ok = true;
     for (size_t i = 0; ok && i < ffn_num_ranges(network->problem); i++) {
         const int64_t rows = ffn_range_tokens(network->problem, i);
-        ok = rows == 0 || (stage_weight(network, 0, i) && add_first(network, i, row, rows) &&
-                           stage_weight(network, 1, i) && add_second(network, i, row, rows));
+        ok = rows == 0 || (add_first(network, i, row, rows) && add_second(network, i, row, rows));
         row += rows;
     }
     return ok;

@@ -27,6 +27,16 @@ static void append_shape(const clf_i_ffn_request *request, clf_i_text *text) {
                       activation_word(request));
 }
 
+/* Both weights lie as [N,K] in memory, where that makes a difference. */
+static bool is_transposed(const clf_i_ffn_layer *layers) {
+    bool transposed = true;
+    for (int i = 0; i < 2; ++i) {
+        const clf_i_ffn_strides *steps = &layers[i].weight;
+        transposed = transposed && steps->row == 1 && steps->column > 1;
+    }
+    return transposed;
+}
+
 static void append_experts(const clf_i_ffn_experts *experts, clf_i_text *text) {
     if (!experts->is_given) {
         return;
@@ -65,6 +75,7 @@ clf_status clf_i_ffn_set_text(const clf_i_ffn_request *request, clf_plan *plan) 
     clf_i_text text = {0};
     append_shape(request, &text);
     append_mode(request, &text);
+    clf_i_text_append(&text, is_transposed(request->layers) ? " --weight-layout nk" : "");
     append_experts(&request->experts, &text);
     if (args->bias1 == NULL || args->bias2 == NULL) {
         clf_i_text_format(&text, " --bias %s",

@@ -20,6 +20,8 @@ static const struct {
      "ffn --shape 5,8,6,4 --dtype bf16 --activation reglu --bias first"},
     {"act=geglu x=5,8 w1=2,8,6 w2=2,3,4 y=5,4 tokens=3,5 index=1",
      "ffn --shape 5,8,6,4 --dtype fp32 --activation geglu --expert-tokens 3,2 --bias none"},
+    {"act=relu x=5,8 w1=8,6/1,8 w2=6,4/1,6 b1=6 b2=4 y=5,4",
+     "ffn --shape 5,8,6,4 --dtype fp32 --activation relu --weight-layout nk"},
     {"act=silu x=5,8 w1=2,8,6 w2=2,6,4 b1=2,6 b2=2,4 y=5,4 device=2",
      "ffn --shape 5,8,6,4 --dtype fp32 --activation silu --experts 2 --tokens-from device"},
     {"act=relu x=int8:5,8 w1=int8:8,6 w2=int8:6,4 b1=int32:6 b2=int32:4 y=fp16:5,4 scale=1 "
