@@ -25,7 +25,11 @@ bench_script(bench_help_fits_a_screen CheckHelpSize)
 bench_script(bench_formats_softmax CheckFormats OPERATOR=softmax QUICK_CASES=3)
 bench_script(bench_formats_softmax_grad CheckFormats OPERATOR=softmax_grad QUICK_CASES=3)
 bench_script(bench_formats_attention CheckFormats OPERATOR=attention QUICK_CASES=4)
+bench_script(bench_formats_ffn CheckFormats OPERATOR=ffn QUICK_CASES=8 WITHOUT_FP32=4)
 bench_script(bench_compare CheckCompare)
+bench_script(bench_problem_again_softmax CheckProblemAgain OPERATOR=softmax)
+bench_script(bench_problem_again_attention CheckProblemAgain OPERATOR=attention)
+bench_script(bench_problem_again_ffn CheckProblemAgain OPERATOR=ffn)
 
 bench_expect(bench_version 0 "^clformer-bench [0-9]+[.][0-9]+[.][0-9]+ " --version)
 bench_expect(bench_help_all 0 "--min-time.*Exit codes" --help-all)
@@ -33,11 +37,17 @@ bench_expect(bench_info 0 "Chosen: .*GB/s, read and written.*GFLOP/s" info)
 bench_expect(bench_list 0 "seed +6 +8,16,512,512.*softmax_grad:" list)
 bench_expect(bench_list_attention 0 "attention: .*seed +3d64 +8,16,512,2048,64 .*peer +openblas"
     list --suite seed)
+bench_expect(bench_list_ffn 0 "ffn: .*seed +moe-w4 +1954,2560,5120,2560 +mode weight-int4, E 16 .*peer +onednn"
+    list --suite seed)
 bench_expect(bench_explain 0 "variant: .*ceiling: " explain softmax --case 6 --dtype fp16)
 bench_expect(bench_recorded_tensors 0 "minilm .*[0-9]  ok\n +largest difference from PyTorch" run softmax --suite real
     --dtype fp32 --verify full --min-time 0)
 bench_expect(bench_explain_attention 0 "variant: .*arithmetic: 8589[.]93 MFLOP.*ceiling: .* GFLOP/s"
     explain attention --case full64 --dtype fp32)
+# Operations: 2 * 50 * (33 * 66 + 66 * 33). Bytes: 4 * (2 * 50 * 33 + 3 * 2 * 33 * 66 + 4 * (66 + 33)) + 4 * 8:
+# one of the four experts has no tokens.
+bench_expect(bench_explain_ffn 0 "variant: .*traffic: 0[.]067088 MB. arithmetic: 0[.]4356 MFLOP"
+    explain ffn --suite quick --case moe --dtype fp32 --no-peaks)
 # Visited pairs alone are counted: (256 * 257 / 2) * 4 heads * 256 operations.
 bench_expect(bench_visited_pairs 0 "arithmetic: 33[.]6855 MFLOP" explain attention --case causal
     --suite quick --dtype fp32 --no-peaks)
@@ -61,6 +71,17 @@ bench_expect(bench_dropout 0 "own .*  ok" run attention --shape 2,2,20,16 --mask
     --keep-prob 0.8 --pse bias --dtype fp16 --verify full --min-time 0)
 bench_expect(bench_alibi 0 "own .*  ok" run attention --shape 2,2,20,16 --mask causal-top-left
     --pse alibi --dtype fp32 --verify full --min-time 0)
+bench_expect(bench_ffn_portable 0 "own +17,24,10,24 +int8, E 2 +bf16 +portable .*[0-9]  ok" run ffn
+    --shape 17,24,10 --mode int8 --expert-tokens 0,17 --bias none --dtype bf16 --variant portable
+    --verify full --min-time 0)
+bench_expect(bench_ffn_deq_scale 0 "own +3,20,8,12 +int8 +fp16 .*[0-9]  ok" run ffn
+    --shape 3,20,8,12 --mode int8 --deq-scale fp32 --activation reglu --dtype fp16 --verify full
+    --min-time 0)
+# Few tokens: reading is the limit.
+bench_expect(bench_ffn_reading 0 "reading, [0-9]+ thread.* GB/s .*own +1,256,512,256 .*[0-9]  ok" run
+    ffn --shape 1,256,512 --dtype fp16 --min-time 0)
+bench_expect(bench_ffn_without_fp32 0 "plain .*  ok\n.*case w4 is left out: it exists in fp16, bf16" run
+    ffn --suite quick --case plain,w4 --dtype fp32 --min-time 0)
 bench_expect(bench_overhead 0 "plan: .* ms cold.*enqueue: " run softmax --case square
     --dtype fp32 --measure overhead --min-time 0)
 bench_expect(bench_unfused 0 "unfused: [0-9.]+ ms.*unfused: [0-9.]+ ms.*unfused: [0-9.]+ ms" run
@@ -71,6 +92,12 @@ bench_expect(bench_torch_answers 0 "torch: ([0-9.]+ ms|left out)" run softmax --
     --dtype fp32 --peers torch --min-time 0)
 bench_expect(bench_openblas_answers 0 "openblas: ([0-9.]+ ms|left out).*openblas: ([0-9.]+ ms|left)"
     run attention --suite quick --case ragged,varlen --dtype fp16 --peers openblas --min-time 0)
+bench_expect(bench_openblas_ffn_answers 0 "moe .*openblas: ([0-9.]+ ms|left out: this).*w8-nk .*openblas: ([0-9.]+ ms|left out: this).*int8 .*openblas: ([0-9.]+ ms|left out: this).*w4 .*openblas: ([0-9.]+ ms|left out: this)"
+    run ffn --suite quick --case moe,w8-nk,int8,w4 --dtype fp16 --peers openblas --min-time 0)
+bench_expect(bench_onednn_answers 0 "swiglu .*onednn: ([0-9.]+ ms|left out: (this build|libdnnl)).*nk .*onednn: ([0-9.]+ ms|left out: (this build|libdnnl))"
+    run ffn --suite quick --case swiglu,nk --dtype bf16 --peers onednn --min-time 0)
+bench_expect(bench_onednn_int8_answers 0 "onednn: ([0-9.]+ ms|left out: (this build|libdnnl))" run ffn
+    --shape 40,64,96 --mode int8 --dtype fp16 --peers onednn --min-time 0)
 bench_expect(bench_torch_attention_answers 0 "torch: ([0-9.]+ ms|left out).*torch: ([0-9.]+ ms|left)"
     run attention --suite quick --case ragged,gqa --dtype fp32 --peers torch --min-time 0)
 bench_expect(bench_too_large 1 "FAILED.*cannot be reduced" run softmax --shape 1073741824,1024
@@ -119,6 +146,33 @@ bench_expect(bench_missing_prefix 2 "--prefix is missing" run attention --shape 
 bench_expect(bench_bad_pse 2 "--pse: 'rope'.*accepted: none, bias" run attention --pse rope)
 bench_expect(bench_bad_keep_prob 2 "--keep-prob: '0'.*accepted: above 0" run attention
     --keep-prob 0)
+bench_expect(bench_bad_ffn_shape 2 "--shape: '8,8'.*accepted: 3 positive sizes" run ffn --shape 8,8)
+bench_expect(bench_bad_mode_word 2 "--mode: 'int4'.*accepted: float, int8, weight-int8" run ffn
+    --mode int4)
+bench_expect(bench_bad_activation 2 "--activation: 'tanh'.*accepted: fastgelu, gelu" run ffn
+    --activation tanh)
+bench_expect(bench_odd_glu 2 "--shape: N1 is 7, which must be even" run ffn --shape 2,4,7
+    --activation geglu)
+bench_expect(bench_bad_experts 2 "--experts: '257'.*accepted: 1 to 256" run ffn --experts 257)
+bench_expect(bench_bad_counts 2 "--expert-tokens: '3,x'.*accepted: 1 to 256" run ffn
+    --expert-tokens 3,x)
+bench_expect(bench_other_counts 2 "--expert-tokens: they sum up to 7. accepted: the 16" run ffn
+    --shape 16,8,8 --expert-tokens 3,4)
+bench_expect(bench_tokens_without_experts 2 "--tokens-from: there are no experts" run ffn
+    --shape 16,8,8 --tokens-from device)
+bench_expect(bench_bad_ffn_bias 2 "--bias: 'third'.*accepted: both, first" run ffn --bias third)
+bench_expect(bench_scale_without_int8 2 "--scale-per: accepted with --mode int8 only" run ffn
+    --shape 16,8,8 --scale-per column)
+bench_expect(bench_bad_deq_scale 2 "--deq-scale: 'fp32' is not accepted with --scale-per column" run
+    ffn --shape 16,8,8 --mode int8 --scale-per column --deq-scale fp32)
+bench_expect(bench_bad_group_size 2 "--group-size: 3 does not divide K1 = 8" run ffn
+    --shape 16,8,8 --mode weight-int4 --group-size 3)
+bench_expect(bench_nk_with_int4 2 "--weight-layout: 'nk' is not accepted with --mode weight-int4" run
+    ffn --shape 16,8,8 --mode weight-int4 --weight-layout nk)
+bench_expect(bench_group_without_int4 2 "--group-size: accepted with --mode weight-int4 only" run
+    ffn --shape 16,8,8 --group-size 4)
+bench_expect(bench_no_such_dtype 2 "--dtype: none of the cases exists in it. accepted: fp16, bf16" run
+    ffn --suite quick --case w8 --dtype fp32)
 bench_expect(bench_foreign_attribute 2 "--kv-heads is not an attribute of softmax" run softmax
     --kv-heads 2)
 bench_expect(bench_shape_and_suite 2 "does not go with" run softmax --shape 8,8 --suite quick)

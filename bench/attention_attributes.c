@@ -1,8 +1,8 @@
 /* Attention problems from text: each attribute by itself; what they make together is elsewhere. */
-#include <stdio.h>
 #include <string.h>
 
 #include "attention_setup.h"
+#include "choice.h"
 #include "parse_values.h"
 #include "terminal.h"
 
@@ -28,34 +28,6 @@ const attribute_entry attention_attributes[] = {
     {NULL, NULL, NULL},
 };
 
-typedef struct word {
-    const char *text;
-    int value;
-    int64_t mode; /* masks: the mode they imply */
-} word;
-
-static const word *find_word(const word *words, const char *text) {
-    for (; words->text; words++) {
-        if (strcmp(words->text, text) == 0) {
-            return words;
-        }
-    }
-    return NULL;
-}
-
-static const word *choose(const char *option, const char *value, const word *words) {
-    const word *found = find_word(words, value);
-    char accepted[160] = "";
-    for (size_t i = 0; !found && words[i].text; i++) {
-        strncat(accepted, i ? ", " : "", sizeof accepted - strlen(accepted) - 1);
-        strncat(accepted, words[i].text, sizeof accepted - strlen(accepted) - 1);
-    }
-    if (!found) {
-        fail("--%s: '%s' is not accepted; accepted: %s", option, value, accepted);
-    }
-    return found;
-}
-
 static bool set_shape(attention_problem *problem, const char *value) {
     int32_t rank = 0;
     int64_t sizes[CLF_MAX_RANK];
@@ -74,47 +46,43 @@ static bool set_shape(attention_problem *problem, const char *value) {
 }
 
 static bool set_layout(attention_problem *problem, const char *value) {
-    static const word words[] = {{"BNSD", ATTENTION_BNSD, 0}, {"BSND", ATTENTION_BSND, 0},
-                                 {"BSH", ATTENTION_BSH, 0},   {"SBH", ATTENTION_SBH, 0},
-                                 {"TND", ATTENTION_TND, 0},   {NULL, 0, 0}};
-    const word *found = choose("layout", value, words);
-    problem->layout = found ? (attention_layout)found->value : problem->layout;
-    problem->has_layout = true;
-    return found != NULL;
+    static const choice choices[] = {{"BNSD", ATTENTION_BNSD}, {"BSND", ATTENTION_BSND},
+                                     {"BSH", ATTENTION_BSH},   {"SBH", ATTENTION_SBH},
+                                     {"TND", ATTENTION_TND},   {NULL, 0}};
+    int chosen = (int)problem->layout;
+    problem->has_layout = choose("layout", value, choices, &chosen);
+    problem->layout = (attention_layout)chosen;
+    return problem->has_layout;
 }
 
+/* A word is a form and the mode it implies. */
 static bool set_mask(attention_problem *problem, const char *value) {
-    static const word words[] = {{"none", ATTENTION_MASK_NONE, 0},
-                                 {"causal", ATTENTION_MASK_COMPRESSED, 3},
-                                 {"causal-top-left", ATTENTION_MASK_COMPRESSED, 2},
-                                 {"band", ATTENTION_MASK_COMPRESSED, 4},
-                                 {"prefix", ATTENTION_MASK_COMPRESSED, 6},
-                                 {"dense", ATTENTION_MASK_SS, 1},
-                                 {"b1ss", ATTENTION_MASK_B1SS, 1},
-                                 {"bnss", ATTENTION_MASK_BNSS, 1},
-                                 {NULL, 0, 0}};
-    const word *found = choose("mask", value, words);
-    if (found) {
-        problem->mask = (attention_mask)found->value;
-        problem->sparse_mode = problem->has_mode ? problem->sparse_mode : found->mode;
-        problem->has_mask = true;
+    enum { NONE, CAUSAL, TOP_LEFT, BAND, PREFIX, DENSE, B1SS, BNSS };
+    static const choice choices[] = {
+        {"none", NONE}, {"causal", CAUSAL}, {"causal-top-left", TOP_LEFT},
+        {"band", BAND}, {"prefix", PREFIX}, {"dense", DENSE},
+        {"b1ss", B1SS}, {"bnss", BNSS},     {NULL, 0}};
+    static const struct {
+        attention_mask mask;
+        int64_t mode;
+    } meanings[] = {
+        [NONE] = {ATTENTION_MASK_NONE, 0},           [CAUSAL] = {ATTENTION_MASK_COMPRESSED, 3},
+        [TOP_LEFT] = {ATTENTION_MASK_COMPRESSED, 2}, [BAND] = {ATTENTION_MASK_COMPRESSED, 4},
+        [PREFIX] = {ATTENTION_MASK_COMPRESSED, 6},   [DENSE] = {ATTENTION_MASK_SS, 1},
+        [B1SS] = {ATTENTION_MASK_B1SS, 1},           [BNSS] = {ATTENTION_MASK_BNSS, 1},
+    };
+    int chosen = NONE;
+    if (!choose("mask", value, choices, &chosen)) {
+        return false;
     }
-    return found != NULL;
-}
-
-static bool set_count(const char *option, const char *value, int64_t lowest, int64_t highest,
-                      int64_t *out) {
-    uint64_t number = 0;
-    if (!parse_unsigned(value, (uint64_t)lowest, (uint64_t)highest, &number)) {
-        return fail("--%s: '%s' is not accepted; accepted: %lld to %lld", option, value,
-                    (long long)lowest, (long long)highest);
-    }
-    *out = (int64_t)number;
+    problem->mask = meanings[chosen].mask;
+    problem->sparse_mode = problem->has_mode ? problem->sparse_mode : meanings[chosen].mode;
+    problem->has_mask = true;
     return true;
 }
 
 static bool set_mode(attention_problem *problem, const char *value) {
-    problem->has_mode = set_count("sparse-mode", value, 0, 8, &problem->sparse_mode);
+    problem->has_mode = choose_count("sparse-mode", value, 0, 8, &problem->sparse_mode);
     return problem->has_mode;
 }
 
@@ -132,17 +100,6 @@ static bool set_tokens(const char *option, const char *value, int64_t *out) {
     return true;
 }
 
-/* One length of the list, and what ends it: ',', ':' or 0. Negative if it is no length. */
-static int64_t read_length(const char **text, char *end) {
-    char digits[20];
-    uint64_t length = 0;
-    size_t count = strcspn(*text, ",:");
-    snprintf(digits, sizeof digits, "%.*s", (int)(count < 19 ? count : 19), *text);
-    *end = (*text)[count];
-    *text += count + (*end != '\0');
-    return parse_unsigned(digits, 0, UINT64_C(1) << 32, &length) ? (int64_t)length : -1;
-}
-
 /* Reads the list to its end; false at the first thing that is no length. */
 static bool read_lengths(attention_problem *problem, const char *text) {
     int64_t query_end = 0;
@@ -150,8 +107,8 @@ static bool read_lengths(attention_problem *problem, const char *text) {
     char end = ',';
     problem->num_sequences = 0;
     while (end == ',') {
-        int64_t query = read_length(&text, &end);
-        int64_t key = end == ':' ? read_length(&text, &end) : query;
+        int64_t query = parse_next_count(&text, &end);
+        int64_t key = end == ':' ? parse_next_count(&text, &end) : query;
         size_t index = problem->num_sequences++;
         if (query < 0 || key < 0 || index == ATTENTION_MOST_SEQUENCES) {
             return false;
@@ -173,13 +130,14 @@ static bool set_lengths(attention_problem *problem, const char *value) {
 }
 
 static bool set_bias(attention_problem *problem, const char *value) {
-    static const word words[] = {{"none", ATTENTION_BIAS_NONE, 0},
-                                 {"bias", ATTENTION_BIAS_FULL, 0},
-                                 {"alibi", ATTENTION_BIAS_SLOPES, 0},
-                                 {NULL, 0, 0}};
-    const word *found = choose("pse", value, words);
-    problem->bias = found ? (attention_bias)found->value : problem->bias;
-    return found != NULL;
+    static const choice choices[] = {{"none", ATTENTION_BIAS_NONE},
+                                     {"bias", ATTENTION_BIAS_FULL},
+                                     {"alibi", ATTENTION_BIAS_SLOPES},
+                                     {NULL, 0}};
+    int chosen = (int)problem->bias;
+    bool ok = choose("pse", value, choices, &chosen);
+    problem->bias = (attention_bias)chosen;
+    return ok;
 }
 
 static bool set_keep_prob(attention_problem *problem, const char *value) {
@@ -214,13 +172,13 @@ bool attention_set_attribute(void *opaque, const char *name, const char *value) 
         return true;
     }
     if (strcmp(name, "kv-heads") == 0) {
-        return set_count(name, value, 1, 65536, &problem->key_heads);
+        return choose_count(name, value, 1, 65536, &problem->key_heads);
     }
     if (strcmp(name, "value-dim") == 0) {
-        return set_count(name, value, 1, 65536, &problem->value_depth);
+        return choose_count(name, value, 1, 65536, &problem->value_depth);
     }
     if (strcmp(name, "prefix") == 0) {
-        problem->has_prefix = set_count(name, value, 0, CLF_ALL_TOKENS, &problem->prefix);
+        problem->has_prefix = choose_count(name, value, 0, CLF_ALL_TOKENS, &problem->prefix);
         return problem->has_prefix;
     }
     bool is_pre = strcmp(name, "pre-tokens") == 0;

@@ -46,20 +46,13 @@ static bool load_contents(attention_check *check) {
     const workload *load = check->load;
     for (size_t i = 0; i < load->num_tensors; i++) {
         const tensor_info *tensor = &load->tensors[i];
-        size_t count = (size_t)tensor_elements(tensor);
-        const data_source *source = &load->sources[i];
         bool is_output = tensor->slot >= CLF_SLOT_ATTENTION_OUT;
         check->views[i] = clf_tensor_contiguous(NULL, tensor->dtype, tensor->rank, tensor->shape);
-        if (!is_output && !source->stored) {
+        if (!is_output && !load->sources[i].stored) {
             continue; /* a compressed mask */
         }
-        check->contents[i] = malloc(count * clf_dtype_size(tensor->dtype) + 1);
+        check->contents[i] = workload_contents(load, i);
         if (!check->contents[i]) {
-            return fail("no host memory for the verification");
-        }
-        if (!is_output) {
-            data_source_copy(source, 0, count, check->contents[i]);
-        } else if (!workload_read(load, i, 0, count, check->contents[i])) {
             return false;
         }
     }

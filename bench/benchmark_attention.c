@@ -82,6 +82,7 @@ static bool forward_load_real(workload *load, const char *folder) {
 const operator_benchmark attention_benchmark = {
     .name = "attention",
     .summary = "FlashAttentionScore: softmax(mask(query * key' * scale)) * value",
+    .mask_title = "mask",
     .metric = METRIC_FLOPS,
     .attributes = attention_attributes,
     .cases = attention_cases,

@@ -168,6 +168,7 @@ static bool grad_prepare(workload *load) {
 const operator_benchmark softmax_benchmark = {
     .name = "softmax",
     .summary = "ScaledMaskedSoftmax: softmax(mask(scale * x)) over the last axis",
+    .mask_title = "mask",
     .metric = METRIC_BYTES,
     .attributes = softmax_attributes,
     .cases = softmax_cases,
@@ -188,6 +189,7 @@ const operator_benchmark softmax_benchmark = {
 const operator_benchmark softmax_grad_benchmark = {
     .name = "softmax_grad",
     .summary = "ScaledMaskedSoftmaxGrad: the gradient with respect to x",
+    .mask_title = "mask",
     .metric = METRIC_BYTES,
     .attributes = softmax_attributes,
     .cases = softmax_cases,

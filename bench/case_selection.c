@@ -145,6 +145,46 @@ bool selection_create(const operator_benchmark *benchmark, const options *option
     return ok;
 }
 
+static bool has_chosen_dtype(const operator_benchmark *benchmark, const options *options,
+                             const void *problem) {
+    for (size_t i = 0; i < options->num_dtypes; i++) {
+        if (operator_has_dtype(benchmark, problem, options->dtypes[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "fp16, bf16" */
+static void print_dtypes(const operator_benchmark *benchmark, const void *problem, char out[64]) {
+    static const clf_dtype dtypes[] = {CLF_DTYPE_FP32, CLF_DTYPE_FP16, CLF_DTYPE_BF16};
+    size_t used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < sizeof dtypes / sizeof dtypes[0]; i++) {
+        if (operator_has_dtype(benchmark, problem, dtypes[i])) {
+            int written = snprintf(out + used, 64 - used, "%s%s", used ? ", " : "",
+                                   clf_dtype_name(dtypes[i]));
+            used += written > 0 ? (size_t)written : 0;
+        }
+    }
+}
+
+bool selection_check_dtypes(const operator_benchmark *benchmark, const options *options,
+                            const case_selection *selection) {
+    size_t num_left = selection->count;
+    char accepted[64] = "";
+    for (size_t i = 0; i < selection->count; i++) {
+        const selected_case *selected = &selection->cases[i];
+        if (!has_chosen_dtype(benchmark, options, selected->problem)) {
+            num_left--;
+            print_dtypes(benchmark, selected->problem, accepted);
+            note("case %s is left out: it exists in %s", selected->name, accepted);
+        }
+    }
+    return num_left ? true
+                    : fail("--dtype: none of the cases exists in it; accepted: %s", accepted);
+}
+
 void selection_release(case_selection *selection) {
     for (size_t i = 0; i < selection->count; i++) {
         free(selection->cases[i].problem);

@@ -24,6 +24,11 @@ bool selection_create(const operator_benchmark *benchmark, const options *option
                       const char *suite, case_selection *out);
 void selection_release(case_selection *selection);
 
+/* A case exists in some data types: notes the cases that exist in none of those chosen; false after
+ * fail() if that is so for all. */
+bool selection_check_dtypes(const operator_benchmark *benchmark, const options *options,
+                            const case_selection *selection);
+
 /* Whether the operator has such a suite; false after fail(). */
 bool suite_check(const operator_benchmark *benchmark, const char *suite);
 

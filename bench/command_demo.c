@@ -11,10 +11,9 @@
 
 enum { MOST_SHARES = 256 };
 
-/* The shares of one operator in one dtype. */
+/* The shares of one operator in one dtype, and in one mode where it has some. */
 typedef struct shares {
-    const char *operator_name;
-    clf_dtype dtype;
+    char name[2 * PROBLEM_TEXT];
     size_t count;
     double values[MOST_SHARES];
 } shares;
@@ -29,12 +28,20 @@ typedef struct demo {
     shares groups[MOST_GROUPS];
 } demo;
 
+/* "softmax fp16", "ffn float fp16 reading" */
+static void name_shares(const record *record, char *out, size_t size) {
+    const operator_benchmark *benchmark = record->benchmark;
+    snprintf(out, size, "%s%s%s %s%s", benchmark->name, benchmark->has_dtype ? " " : "",
+             benchmark->has_dtype ? record->problem.mask : "", clf_dtype_name(record->dtype),
+             record->metric == METRIC_READS ? " reading" : "");
+}
+
 static void keep_share(demo *demo) {
     const record *record = &demo->record;
     shares *group = demo->groups;
-    while (group < demo->groups + demo->num_groups &&
-           (group->dtype != record->dtype ||
-            strcmp(group->operator_name, record->benchmark->name) != 0)) {
+    char name[sizeof group->name];
+    name_shares(record, name, sizeof name);
+    while (group < demo->groups + demo->num_groups && strcmp(group->name, name) != 0) {
         group++;
     }
     if (group == demo->groups + MOST_GROUPS || record->state == RECORD_FAILED) {
@@ -42,8 +49,7 @@ static void keep_share(demo *demo) {
     }
     if (group == demo->groups + demo->num_groups) {
         demo->num_groups++;
-        group->operator_name = record->benchmark->name;
-        group->dtype = record->dtype;
+        memcpy(group->name, name, sizeof name);
     }
     if (group->count < MOST_SHARES) {
         group->values[group->count++] = record->ratio;
@@ -54,9 +60,13 @@ static void keep_share(demo *demo) {
 static bool run_suite(demo *demo, const operator_benchmark *benchmark, const options *options,
                       const char *suite) {
     case_selection selection;
-    bool ok = selection_create(benchmark, options, suite, &selection);
+    bool ok = selection_create(benchmark, options, suite, &selection) &&
+              selection_check_dtypes(benchmark, options, &selection);
     for (size_t i = 0; ok && i < selection.count; i++) {
         for (size_t j = 0; ok && j < options->num_dtypes; j++) {
+            if (!operator_has_dtype(benchmark, selection.cases[i].problem, options->dtypes[j])) {
+                continue;
+            }
             run_case(&demo->session, benchmark, &selection.cases[i], options->dtypes[j], options,
                      &demo->record);
             ok = report_add(&demo->report, &demo->record);
@@ -98,7 +108,7 @@ static void print_verdict(demo *demo) {
            demo->num_groups ? "; median share of the ceiling:" : "");
     for (size_t i = 0; i < demo->num_groups; i++) {
         shares *group = &demo->groups[i];
-        printf("%s %s %s %.2f", i ? "," : "", group->operator_name, clf_dtype_name(group->dtype),
+        printf("%s %s %.2f", i ? "," : "", group->name,
                summarize(group->values, group->count).median);
     }
     printf("\n");

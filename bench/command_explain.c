@@ -12,11 +12,11 @@
 
 enum { CEILING_SAMPLES = 7 };
 
-/* Best rate of the operator's ceiling; 0 after fail(). */
-static double measure_ceiling(const session *session, metric metric, double bytes, char *name,
-                              size_t size) {
+/* Best rate of the problem's ceiling; 0 after fail(). */
+static double measure_ceiling(const session *session, const operator_benchmark *benchmark,
+                              const void *problem, clf_dtype dtype, char *name, size_t size) {
     ceiling ceiling;
-    if (!ceiling_open(&ceiling, session, ceiling_kind_for(session, metric), bytes)) {
+    if (!ceiling_open_for(&ceiling, session, benchmark, problem, dtype)) {
         return 0.0;
     }
     bool ok = true;
@@ -29,18 +29,21 @@ static double measure_ceiling(const session *session, metric metric, double byte
     return rate;
 }
 
-static bool print_cost(const session *session, metric metric, const work_amount *work, bool peaks) {
+static bool print_cost(const session *session, const options *options, const void *problem,
+                       clf_dtype dtype) {
+    const operator_benchmark *benchmark = options->benchmark;
+    const metric metric = operator_metric(benchmark, problem);
+    const work_amount work = benchmark->work(problem, dtype);
     char name[64] = "";
     printf("  least traffic: %.6g MB; arithmetic: %.6g MFLOP; %.2f FLOP per byte\n",
-           1e-6 * work->bytes, 1e-6 * work->flops, work->flops / work->bytes);
-    if (!peaks) {
+           1e-6 * work.bytes, 1e-6 * work.flops, work.flops / work.bytes);
+    if (!options->peaks) {
         return true;
     }
-    double rate = measure_ceiling(session, metric, work->bytes, name, sizeof name);
-    double amount = metric == METRIC_BYTES ? work->bytes : work->flops;
+    double rate = measure_ceiling(session, benchmark, problem, dtype, name, sizeof name);
     if (rate > 0.0) {
         printf("  ceiling: %s, %.1f %s; %.3f ms at the ceiling\n", name, 1e-9 * rate,
-               metric == METRIC_BYTES ? "GB/s" : "GFLOP/s", 1e3 * amount / rate);
+               metric_unit(metric), 1e3 * metric_amount(metric, &work) / rate);
     }
     return rate > 0.0;
 }
@@ -72,17 +75,16 @@ static bool print_plan(const session *session, const options *options, const voi
 static bool explain_case(const session *session, const options *options,
                          const selected_case *selected, clf_dtype dtype) {
     const operator_benchmark *benchmark = options->benchmark;
-    work_amount work = benchmark->work(selected->problem, dtype);
     problem_text text;
     char why[256];
     benchmark->print(selected->problem, &text);
-    printf("%s case %s: shape %s, mask %s, %s, %s\n", benchmark->name, selected->name, text.shape,
-           text.mask, text.attributes, clf_dtype_name(dtype));
+    printf("%s case %s: shape %s, %s %s, %s, %s\n", benchmark->name, selected->name, text.shape,
+           benchmark->mask_title, text.mask, text.attributes, clf_dtype_name(dtype));
     if (!workload_fits(session, benchmark, selected->problem, dtype, why, sizeof why)) {
         printf("  does not fit this device: %s\n", why);
     }
     return print_plan(session, options, selected->problem, dtype) &&
-           print_cost(session, benchmark->metric, &work, options->peaks);
+           print_cost(session, options, selected->problem, dtype);
 }
 
 static bool explain_all(const session *session, const options *options,
@@ -92,7 +94,10 @@ static bool explain_all(const session *session, const options *options,
     bool ok = true;
     for (size_t i = 0; ok && i < count; i++) {
         for (size_t j = 0; ok && j < options->num_dtypes; j++) {
-            ok = explain_case(session, options, &selection->cases[i], options->dtypes[j]);
+            if (operator_has_dtype(options->benchmark, selection->cases[i].problem,
+                                   options->dtypes[j])) {
+                ok = explain_case(session, options, &selection->cases[i], options->dtypes[j]);
+            }
         }
     }
     return ok;
@@ -101,8 +106,10 @@ static bool explain_all(const session *session, const options *options,
 int command_explain(const options *options) {
     case_selection selection;
     session session;
-    if (!selection_create(options->benchmark, options, "seed", &selection)) {
+    if (!selection_create(options->benchmark, options, "seed", &selection) ||
+        !selection_check_dtypes(options->benchmark, options, &selection)) {
         complain("%s", failure_text());
+        selection_release(&selection);
         return EXIT_USAGE;
     }
     int code = open_chosen_device(options, &session);

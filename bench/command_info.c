@@ -42,7 +42,8 @@ static bool print_devices(void) {
 static bool print_ceiling(const session *session, ceiling_kind kind, const char *unit) {
     ceiling ceiling;
     char name[64];
-    if (!ceiling_open(&ceiling, session, kind, copied_bytes)) {
+    const ceiling_request request = {.kind = kind, .moved_bytes = copied_bytes};
+    if (!ceiling_open(&ceiling, session, &request)) {
         return false;
     }
     ceiling_name(&ceiling, name, sizeof name);

@@ -18,8 +18,8 @@ static void print_cases(const operator_benchmark *benchmark, const options *opti
     for (size_t i = 0; i < selection.count; i++) {
         problem_text text;
         benchmark->print(selection.cases[i].problem, &text);
-        printf("  %-6s %-9s %-20s mask %-20s %s\n", suite, selection.cases[i].name, text.shape,
-               text.mask, text.attributes);
+        printf("  %-6s %-9s %-20s %s %-20s %s\n", suite, selection.cases[i].name, text.shape,
+               benchmark->mask_title, text.mask, text.attributes);
     }
     selection_release(&selection);
 }

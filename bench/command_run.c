@@ -13,6 +13,10 @@ static bool run_all(const session *session, const options *options, const case_s
     bool ok = record ? true : fail("no host memory");
     for (size_t i = 0; ok && i < selection->count; i++) {
         for (size_t j = 0; ok && j < options->num_dtypes; j++) {
+            if (!operator_has_dtype(options->benchmark, selection->cases[i].problem,
+                                    options->dtypes[j])) {
+                continue;
+            }
             run_case(session, options->benchmark, &selection->cases[i], options->dtypes[j], options,
                      record);
             ok = report_add(report, record);
@@ -43,8 +47,10 @@ int command_run(const options *options) {
     case_selection selection = {0};
     report report;
     if (!peers_check(options->benchmark, options->peers) ||
-        !selection_create(options->benchmark, options, "seed", &selection)) {
+        !selection_create(options->benchmark, options, "seed", &selection) ||
+        !selection_check_dtypes(options->benchmark, options, &selection)) {
         complain("%s", failure_text());
+        selection_release(&selection);
         return EXIT_USAGE;
     }
     int code = EXIT_USAGE;

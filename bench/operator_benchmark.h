@@ -31,12 +31,14 @@ typedef struct case_entry {
     const char *problem;
 } case_entry;
 
-/* What bounds the operator, hence the unit of its figures and its ceiling. */
-typedef enum metric { METRIC_BYTES, METRIC_FLOPS } metric;
+/* What bounds a problem, hence the unit of its figures and its ceiling. READS: bytes of which nearly
+ * all are read. */
+typedef enum metric { METRIC_BYTES, METRIC_READS, METRIC_FLOPS } metric;
 
-typedef enum fill { FILL_NONE, FILL_UNIFORM, FILL_MASK } fill;
+/* FP32_BITS: 64-bit integers whose lower half is a uniform fp32. */
+typedef enum fill { FILL_NONE, FILL_UNIFORM, FILL_FP32_BITS, FILL_MASK } fill;
 
-/* One tensor of a problem: dense, row-major. */
+/* One tensor of a problem: dense, row-major; of int4, an even number of elements. */
 typedef struct tensor_info {
     clf_slot slot;
     const char *name; /* as in the operator's arguments */
@@ -44,23 +46,32 @@ typedef struct tensor_info {
     int32_t rank;
     int64_t shape[CLF_MAX_RANK];
     fill fill;
-    double low; /* UNIFORM: bounds. MASK: low is the probability of 1 */
+    double low; /* bounds. MASK: low is the probability of 1 */
     double high;
 } tensor_info;
 
-#define MAX_TENSORS 8
+#define MAX_TENSORS 12
 
 typedef struct work_amount {
     double bytes; /* moved if every stored byte is moved once: reads and writes */
     double flops;
 } work_amount;
 
+/* A product of matrices: [rows][depth] by [depth][columns]. */
+typedef struct product_sizes {
+    size_t rows;
+    size_t columns;
+    size_t depth;
+} product_sizes;
+
+enum { MAX_PRODUCTS = 512 };
+
 #define PROBLEM_TEXT 128
 
 /* A problem as text, for reports and to tell cases apart. */
 typedef struct problem_text {
     char shape[PROBLEM_TEXT];
-    char mask[PROBLEM_TEXT];       /* "none" where there is no such thing */
+    char mask[PROBLEM_TEXT]; /* or what else the operator's `mask_title` names; "none" if nothing */
     char attributes[PROBLEM_TEXT]; /* the rest, as name=value */
 } problem_text;
 
@@ -105,9 +116,10 @@ typedef struct peer_entry {
 } peer_entry;
 
 typedef struct operator_benchmark {
-    const char *name;    /* on the command line */
-    const char *summary; /* one line for `list` */
-    metric metric;
+    const char *name;                  /* on the command line */
+    const char *summary;               /* one line for `list` */
+    const char *mask_title;            /* of the reports' column: "mask" */
+    metric metric;                     /* without a metric_of */
     const attribute_entry *attributes; /* ended by a NULL name, as the other tables */
     const case_entry *cases;
     const peer_entry *peers;
@@ -122,6 +134,12 @@ typedef struct operator_benchmark {
     void (*print)(const void *problem, problem_text *out);
     size_t (*tensors)(const void *problem, clf_dtype dtype, tensor_info out[MAX_TENSORS]);
     work_amount (*work)(const void *problem, clf_dtype dtype);
+    /* Optional: which types of --dtype the problem has (all), what bounds it, and the products that
+     * its arithmetic is made of, at most MAX_PRODUCTS: the ceiling is then those of a matrix
+     * library, else one large product. */
+    bool (*has_dtype)(const void *problem, clf_dtype dtype);
+    metric (*metric_of)(const void *problem);
+    size_t (*products)(const void *problem, product_sizes out[MAX_PRODUCTS]);
     /* Views may have NULL buffers. */
     clf_status (*plan)(clf_device *device, const void *problem, const clf_tensor *views,
                        clf_variant variant, clf_plan **out_plan);
@@ -136,5 +154,11 @@ typedef struct operator_benchmark {
 /* NULL-terminated. */
 extern const operator_benchmark *const operator_registry[];
 const operator_benchmark *operator_find(const char *name);
+
+bool operator_has_dtype(const operator_benchmark *benchmark, const void *problem, clf_dtype dtype);
+metric operator_metric(const operator_benchmark *benchmark, const void *problem);
+/* "GB/s" or "GFLOP/s"; and the part of the work that counts. */
+const char *metric_unit(metric metric);
+double metric_amount(metric metric, const work_amount *work);
 
 #endif

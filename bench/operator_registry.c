@@ -4,13 +4,11 @@
 #include <string.h>
 
 #include "benchmark_attention.h"
+#include "benchmark_ffn.h"
 #include "benchmark_softmax.h"
 
 const operator_benchmark *const operator_registry[] = {
-    &softmax_benchmark,
-    &softmax_grad_benchmark,
-    &attention_benchmark,
-    NULL,
+    &softmax_benchmark, &softmax_grad_benchmark, &attention_benchmark, &ffn_benchmark, NULL,
 };
 
 const operator_benchmark *operator_find(const char *name) {
@@ -20,4 +18,20 @@ const operator_benchmark *operator_find(const char *name) {
         }
     }
     return NULL;
+}
+
+bool operator_has_dtype(const operator_benchmark *benchmark, const void *problem, clf_dtype dtype) {
+    return !benchmark->has_dtype || benchmark->has_dtype(problem, dtype);
+}
+
+metric operator_metric(const operator_benchmark *benchmark, const void *problem) {
+    return benchmark->metric_of ? benchmark->metric_of(problem) : benchmark->metric;
+}
+
+const char *metric_unit(metric metric) {
+    return metric == METRIC_FLOPS ? "GFLOP/s" : "GB/s";
+}
+
+double metric_amount(metric metric, const work_amount *work) {
+    return metric == METRIC_FLOPS ? work->flops : work->bytes;
 }

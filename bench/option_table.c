@@ -2,28 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "choice.h"
 #include "options.h"
 #include "parse_values.h"
 #include "terminal.h"
-
-typedef struct choice {
-    const char *word;
-    int value;
-} choice;
-
-/* Looks `value` up among words; fails with the accepted ones. */
-static bool choose(const char *option, const char *value, const choice *choices, int *out) {
-    char accepted[128] = "";
-    for (size_t i = 0; choices[i].word; i++) {
-        if (strcmp(choices[i].word, value) == 0) {
-            *out = choices[i].value;
-            return true;
-        }
-        strncat(accepted, i ? ", " : "", sizeof accepted - strlen(accepted) - 1);
-        strncat(accepted, choices[i].word, sizeof accepted - strlen(accepted) - 1);
-    }
-    return fail("--%s: '%s' is not accepted; accepted: %s", option, value, accepted);
-}
 
 static bool set_device(options *out, const char *value) {
     out->device = value;

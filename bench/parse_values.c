@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <clformer/tensor.h>
 
@@ -34,6 +35,16 @@ bool parse_unsigned(const char *text, uint64_t lowest, uint64_t highest, uint64_
     }
     *out = value;
     return true;
+}
+
+int64_t parse_next_count(const char **text, char *end) {
+    char digits[20];
+    uint64_t count = 0;
+    size_t length = strcspn(*text, ",:");
+    snprintf(digits, sizeof digits, "%.*s", (int)(length < 19 ? length : 19), *text);
+    *end = (*text)[length];
+    *text += length + (*end != '\0');
+    return parse_unsigned(digits, 0, UINT64_C(1) << 32, &count) ? (int64_t)count : -1;
 }
 
 bool parse_shape(const char *text, int32_t *rank, int64_t *shape) {

@@ -32,6 +32,7 @@ typedef struct record {
     const char *suite;
     const char *case_name;
     clf_dtype dtype;
+    metric metric;
     problem_text problem;
     bool reduced;
     problem_text original;

@@ -16,6 +16,7 @@ typedef struct report {
     bool show_overhead;
     bool header_done;
     const operator_benchmark *benchmark; /* of the table under way */
+    char ceiling_name[64];               /* likewise */
     size_t num_records;
     size_t num_bad; /* wrong or failed */
 } report;

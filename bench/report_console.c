@@ -6,14 +6,13 @@
 #include "terminal.h"
 
 static void print_header(report *report, const record *record, const palette *colours) {
-    const char *rate = record->benchmark->metric == METRIC_BYTES ? "GB/s" : "GFLOP/s";
-    fprintf(report->file, "%s%s%s on %s (%s, driver %s)%s%s\n", report->benchmark ? "\n" : "",
+    fprintf(report->file, "%s%s%s on %s (%s, driver %s)%s%s\n", report->header_done ? "\n" : "",
             colours->bold, record->benchmark->name, record->session->name,
             record->session->platform, record->session->driver,
             record->ceiling_name[0] ? ", share of: " : "", record->ceiling_name);
     fprintf(report->file, "%-9s %-20s %-20s %-5s %-8s %10s %6s %8s %6s %6s %9s %9s  %s%s\n", "case",
-            "shape", "mask", "dtype", "variant", "median ms", "+-", rate, "share", "best", "error",
-            "allowed", "ok", colours->reset);
+            "shape", record->benchmark->mask_title, "dtype", "variant", "median ms", "+-",
+            metric_unit(record->metric), "share", "best", "error", "allowed", "ok", colours->reset);
 }
 
 static void print_error(FILE *file, const record *record) {
@@ -75,10 +74,15 @@ static void print_details(FILE *file, const record *record) {
 void report_console_record(report *report, const record *record) {
     palette colours = palette_for(report->file);
     FILE *file = report->file;
-    if (report->benchmark != record->benchmark) {
+    /* A failed record may have no ceiling. */
+    bool same_ceiling =
+        !record->ceiling_name[0] || strcmp(report->ceiling_name, record->ceiling_name) == 0;
+    if (report->benchmark != record->benchmark || !same_ceiling) {
         print_header(report, record, &colours);
-        report->benchmark = record->benchmark;
+        memcpy(report->ceiling_name, record->ceiling_name, sizeof report->ceiling_name);
     }
+    report->header_done = true;
+    report->benchmark = record->benchmark;
     fprintf(file, "%-9s %-20s %-20s %-5s %-8s", record->case_name, record->problem.shape,
             record->problem.mask, clf_dtype_name(record->dtype), record->variant);
     if (record->state == RECORD_FAILED) {

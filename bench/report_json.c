@@ -76,8 +76,8 @@ static void set_times(json_t *object, const record *record) {
     json_object_set_new(object, "gflop_per_s", number(1e-9 * record->work.flops / time->median));
     json_object_set_new(object, "ceiling",
                         json_pack("{s:s, s:s, s:o}", "name", record->ceiling_name, "unit",
-                                  record->benchmark->metric == METRIC_BYTES ? "GB/s" : "GFLOP/s",
-                                  "rate", number(1e-9 * record->ceiling_rate)));
+                                  metric_unit(record->metric), "rate",
+                                  number(1e-9 * record->ceiling_rate)));
     json_object_set_new(object, "ratio", number(record->ratio));
     json_object_set_new(object, "best_ratio", number(record->best_ratio));
     json_object_set_new(object, "plan_ms", number(1e3 * record->plan_seconds));

@@ -91,12 +91,11 @@ static bool verify(const workload *load, const options *options, record *out) {
 
 static bool time_case(const workload *load, const options *options, record *out) {
     ceiling ceiling;
-    if (!ceiling_open(&ceiling, load->session,
-                      ceiling_kind_for(load->session, out->benchmark->metric), out->work.bytes)) {
+    if (!ceiling_open_for(&ceiling, load->session, out->benchmark, load->problem, load->dtype)) {
         return false;
     }
     bool ok = measure_run(load, &ceiling, &options->timing, &out->measured);
-    double amount = out->benchmark->metric == METRIC_BYTES ? out->work.bytes : out->work.flops;
+    double amount = metric_amount(out->metric, &out->work);
     out->ceiling_rate = ceiling.best_rate;
     ceiling_name(&ceiling, out->ceiling_name, sizeof out->ceiling_name);
     out->rate = ok ? amount / out->measured.time.median : 0.0;
@@ -203,6 +202,7 @@ static bool run_problem(const session *session, void *problem, const options *op
         return false;
     }
     out->work = out->benchmark->work(problem, out->dtype);
+    out->metric = operator_metric(out->benchmark, problem); /* it may have been reduced */
     bool ok = measure_all(&load, options, out) && ask_peers(&load, options, out);
     workload_destroy(&load);
     return ok;
@@ -215,6 +215,7 @@ void run_case(const session *session, const operator_benchmark *benchmark,
                     .suite = selected->suite,
                     .case_name = selected->name,
                     .dtype = dtype,
+                    .metric = operator_metric(benchmark, selected->problem),
                     .seed = options->seed};
     snprintf(out->requested, sizeof out->requested, "%s", variant_name(options->variant));
     progress("%s case %s %s", benchmark->name, selected->name, clf_dtype_name(dtype));

@@ -20,7 +20,7 @@ uint64_t tensor_elements(const tensor_info *tensor) {
 }
 
 static uint64_t tensor_bytes(const tensor_info *tensor) {
-    return tensor_elements(tensor) * clf_dtype_size(tensor->dtype);
+    return dtype_bytes(tensor->dtype, tensor_elements(tensor));
 }
 
 static double gibibytes(uint64_t bytes) {
@@ -65,10 +65,28 @@ size_t workload_tensor(const workload *load, clf_slot slot) {
 }
 
 bool workload_read(const workload *load, size_t tensor, uint64_t first, size_t count, void *out) {
-    size_t size = clf_dtype_size(load->tensors[tensor].dtype);
+    clf_dtype dtype = load->tensors[tensor].dtype;
     cl_int code = clEnqueueReadBuffer(load->session->queue, load->views[tensor].buffer, CL_TRUE,
-                                      (size_t)first * size, count * size, out, 0, NULL, NULL);
+                                      dtype_bytes(dtype, first), dtype_bytes(dtype, count), out, 0,
+                                      NULL, NULL);
     return opencl_ok(code, "clEnqueueReadBuffer");
+}
+
+void *workload_contents(const workload *load, size_t tensor) {
+    const tensor_info *info = &load->tensors[tensor];
+    size_t count = (size_t)tensor_elements(info);
+    void *out = malloc(dtype_bytes(info->dtype, count) + 1);
+    if (!out) {
+        fail("no host memory for the contents of %s", info->name);
+        return NULL;
+    }
+    if (load->sources[tensor].stored) {
+        data_source_copy(&load->sources[tensor], 0, count, out);
+    } else if (!workload_read(load, tensor, 0, count, out)) {
+        free(out);
+        return NULL;
+    }
+    return out;
 }
 
 static bool create_buffers(workload *load) {
@@ -91,6 +109,9 @@ static bool generate_sources(workload *load, uint64_t seed) {
         if (tensor->fill == FILL_UNIFORM) {
             ok = data_source_uniform(&load->sources[i], tensor->dtype, tensor->low, tensor->high,
                                      own_seed);
+        } else if (tensor->fill == FILL_FP32_BITS) {
+            ok = data_source_fp32_bits(&load->sources[i], tensor->dtype, tensor->low, tensor->high,
+                                       own_seed);
         } else if (tensor->fill == FILL_MASK) {
             ok = data_source_mask(&load->sources[i], tensor->low, own_seed);
         }
@@ -103,15 +124,15 @@ static bool generate_sources(workload *load, uint64_t seed) {
 
 static bool upload(const workload *load, size_t index, unsigned char *staging) {
     const data_source *source = &load->sources[index];
-    size_t size = clf_dtype_size(source->dtype);
     uint64_t elements = tensor_elements(&load->tensors[index]);
-    uint64_t piece = TRANSFER_BYTES / size;
+    uint64_t piece = (uint64_t)TRANSFER_BYTES * 8 / clf_dtype_bits(source->dtype);
     for (uint64_t first = 0; first < elements; first += piece) {
         size_t count = (size_t)(elements - first < piece ? elements - first : piece);
         data_source_copy(source, first, count, staging);
         cl_int code =
             clEnqueueWriteBuffer(load->session->queue, load->views[index].buffer, CL_TRUE,
-                                 (size_t)first * size, count * size, staging, 0, NULL, NULL);
+                                 dtype_bytes(source->dtype, first),
+                                 dtype_bytes(source->dtype, count), staging, 0, NULL, NULL);
         if (!opencl_ok(code, "clEnqueueWriteBuffer")) {
             return false;
         }

@@ -32,4 +32,8 @@ uint64_t tensor_elements(const tensor_info *tensor);
 /* Reads elements [first, first + count) of a tensor's buffer. False after fail(). */
 bool workload_read(const workload *load, size_t tensor, uint64_t first, size_t count, void *out);
 
+/* All of a tensor as stored: from where the device's contents came from, or, if that is nowhere
+ * (results), from the device. The caller frees it; NULL after fail(). */
+void *workload_contents(const workload *load, size_t tensor);
+
 #endif

@@ -187,18 +187,14 @@ static void set_steps(const attention_problem *problem, int64_t tokens, int64_t 
 
 static bool load_stored(composed *data) {
     const workload *load = data->load;
-    for (size_t i = 0; i < load->num_tensors; i++) {
-        const tensor_info *tensor = &load->tensors[i];
-        size_t count = (size_t)tensor_elements(tensor);
+    bool ok = true;
+    for (size_t i = 0; ok && i < load->num_tensors; i++) {
         if (load->sources[i].stored) {
-            data->stored[i] = malloc(count * clf_dtype_size(tensor->dtype));
-            if (!data->stored[i]) {
-                return false;
-            }
-            data_source_copy(&load->sources[i], 0, count, data->stored[i]);
+            data->stored[i] = workload_contents(load, i);
+            ok = data->stored[i] != NULL;
         }
     }
-    return true;
+    return ok;
 }
 
 static bool load_operand(const composed *data, clf_slot slot, operand *out) {

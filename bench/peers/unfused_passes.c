@@ -55,6 +55,25 @@ static inline uint16_t float_to_bfloat(float value) {
     return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
 }
 
+static inline void widen_integers(clf_dtype dtype, const void *stored, float *out, size_t count) {
+    const int8_t *bytes = stored;
+    const int32_t *words = stored;
+    if (dtype == CLF_DTYPE_INT8) {
+        for (size_t i = 0; i < count; i++) {
+            out[i] = (float)bytes[i];
+        }
+    } else if (dtype == CLF_DTYPE_INT32) {
+        for (size_t i = 0; i < count; i++) {
+            out[i] = (float)words[i];
+        }
+    } else { /* int4: the lower half first */
+        for (size_t i = 0; i < count; i++) {
+            int nibble = i % 2 ? (bytes[i / 2] >> 4) & 15 : bytes[i / 2] & 15;
+            out[i] = (float)(nibble < 8 ? nibble : nibble - 16);
+        }
+    }
+}
+
 PASS void pass_widen(clf_dtype dtype, const void *stored, float *out, size_t count) {
     const uint16_t *narrow = stored;
     if (dtype == CLF_DTYPE_FP32) {
@@ -63,10 +82,12 @@ PASS void pass_widen(clf_dtype dtype, const void *stored, float *out, size_t cou
         for (size_t i = 0; i < count; i++) {
             out[i] = half_to_float(narrow[i]);
         }
-    } else {
+    } else if (dtype == CLF_DTYPE_BF16) {
         for (size_t i = 0; i < count; i++) {
             out[i] = bits_to_float((uint32_t)narrow[i] << 16);
         }
+    } else {
+        widen_integers(dtype, stored, out, count);
     }
 }
 
@@ -134,4 +155,74 @@ PASS void pass_subtract_scaled(float *products, const float *b, float sum, size_
     for (size_t i = 0; i < width; i++) {
         products[i] -= sum * b[i];
     }
+}
+
+PASS void pass_bias(float *values, const float *bias, const float *scale, size_t count) {
+    if (bias) {
+        for (size_t i = 0; i < count; i++) {
+            values[i] += bias[i];
+        }
+    }
+    if (scale) {
+        for (size_t i = 0; i < count; i++) {
+            values[i] *= scale[i];
+        }
+    }
+}
+
+PASS void pass_dequantise(float *values, const float *offset, const float *scale, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        values[i] = (values[i] + offset[i]) * scale[i];
+    }
+}
+
+PASS void pass_quantise(float *values, const float *scale, size_t scale_step, float offset,
+                        size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        float value = values[i] * scale[i * scale_step] + offset;
+        value = value > 127.0f ? 127.0f : value;
+        value = value < -128.0f ? -128.0f : value;
+        values[i] = nearbyintf(value);
+    }
+}
+
+/* 1 / (1 + exp(-x)) */
+static inline float sigmoid(float x) {
+    return 1.0f / (1.0f + expf(-x > lowest_exponent ? (x > lowest_exponent ? -x : -lowest_exponent)
+                                                    : lowest_exponent));
+}
+
+PASS void pass_activate(pass_activation activation, float *values, size_t count) {
+    if (activation == PASS_RELU) {
+        for (size_t i = 0; i < count; i++) {
+            values[i] = values[i] > 0.0f ? values[i] : 0.0f;
+        }
+    } else if (activation == PASS_GELU) {
+        for (size_t i = 0; i < count; i++) {
+            float v = values[i];
+            values[i] = v * sigmoid(1.5957691216f * (v + 0.044715f * v * v * v));
+        }
+    } else {
+        float factor = activation == PASS_SILU ? 1.0f : 1.702f;
+        for (size_t i = 0; i < count; i++) {
+            values[i] *= sigmoid(factor * values[i]);
+        }
+    }
+}
+
+PASS void pass_multiply(float *values, const float *factors, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        values[i] *= factors[i];
+    }
+}
+
+PASS uint64_t pass_read(const void *bytes, size_t size) {
+    const uint64_t *words = bytes;
+    uint64_t sums[8] = {0};
+    for (size_t i = 0; i < size / sizeof *words; i += 8) {
+        for (size_t j = 0; j < 8; j++) {
+            sums[j] += words[i + j];
+        }
+    }
+    return sums[0] + sums[1] + sums[2] + sums[3] + sums[4] + sums[5] + sums[6] + sums[7];
 }

@@ -238,8 +238,77 @@ static void test_visits_of_slices(void **state) {
     assert_true(attention_visited_pairs(&eight) == 11.0 + 15.0 + 10.0);
 }
 
+static void test_parse_next_count_walks_a_list(void **state) {
+    const char *text = "16:1000,x";
+    char end = 0;
+    (void)state;
+    assert_int_equal(parse_next_count(&text, &end), 16);
+    assert_int_equal(end, ':');
+    assert_int_equal(parse_next_count(&text, &end), 1000);
+    assert_int_equal(end, ',');
+    assert_int_equal(parse_next_count(&text, &end), -1);
+    assert_int_equal(end, '\0');
+}
+
+/* Both halves of the bytes take every value; a copy from any even place has the same elements. */
+static void test_data_source_int4_fills_both_halves(void **state) {
+    data_source source;
+    unsigned char whole[4096];
+    unsigned char part[1000];
+    unsigned seen[2] = {0, 0};
+    (void)state;
+    assert_true(data_source_uniform(&source, CLF_DTYPE_INT4, -8.0, 7.0, 3));
+    data_source_copy(&source, 0, 2 * sizeof whole, whole);
+    data_source_copy(&source, source.period + 2 * 77, 2 * sizeof part, part);
+    data_source_release(&source);
+    for (size_t i = 0; i < sizeof whole; i++) {
+        seen[0] |= 1u << (whole[i] & 15);
+        seen[1] |= 1u << (whole[i] >> 4);
+    }
+    assert_int_equal(seen[0], 0xffff);
+    assert_int_equal(seen[1], 0xffff);
+    assert_memory_equal(part, whole + 77, sizeof part);
+    assert_int_equal(dtype_bytes(CLF_DTYPE_INT4, 10), 5);
+}
+
+static void test_data_source_integers_reach_both_ends(void **state) {
+    data_source source;
+    signed char values[8192];
+    int low = 0;
+    int high = 0;
+    (void)state;
+    assert_true(data_source_uniform(&source, CLF_DTYPE_INT8, -3.0, 3.0, 4));
+    data_source_copy(&source, 0, sizeof values, values);
+    data_source_release(&source);
+    for (size_t i = 0; i < sizeof values; i++) {
+        low = values[i] < low ? values[i] : low;
+        high = values[i] > high ? values[i] : high;
+    }
+    assert_int_equal(low, -3);
+    assert_int_equal(high, 3);
+}
+
+static void test_data_source_fp32_bits_are_in_the_lower_half(void **state) {
+    data_source source;
+    uint64_t values[64];
+    (void)state;
+    assert_true(data_source_fp32_bits(&source, CLF_DTYPE_INT64, 0.5, 0.75, 5));
+    data_source_copy(&source, 0, 64, values);
+    data_source_release(&source);
+    for (size_t i = 0; i < 64; i++) {
+        const uint32_t bits = (uint32_t)values[i];
+        float value;
+        memcpy(&value, &bits, sizeof value);
+        assert_true(values[i] >> 32 == 0 && value >= 0.5f && value <= 0.75f);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_parse_next_count_walks_a_list),
+        cmocka_unit_test(test_data_source_int4_fills_both_halves),
+        cmocka_unit_test(test_data_source_integers_reach_both_ends),
+        cmocka_unit_test(test_data_source_fp32_bits_are_in_the_lower_half),
         cmocka_unit_test(test_summarize_odd_count_takes_middle),
         cmocka_unit_test(test_summarize_even_count_takes_mean_of_two),
         cmocka_unit_test(test_summarize_nothing_is_zero),

@@ -5,6 +5,7 @@
 #include "core/memory.h"
 #include "device/plan_builder.h"
 #include "ffn/ffn_arguments.h"
+#include "ffn/ffn_text.h"
 #include "gemm/own_tiles.h"
 #include "shape/view.h"
 
@@ -302,6 +303,9 @@ static clf_status choose_variant(building *building) {
 
 static clf_status fill_plan(building *building) {
     clf_status status = add_tensors(&building->request->args, building->plan);
+    if (status == CLF_SUCCESS) {
+        status = clf_i_ffn_set_text(building->request, building->plan);
+    }
     if (status == CLF_SUCCESS) {
         status = choose_variant(building);
     }

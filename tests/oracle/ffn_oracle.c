@@ -12,16 +12,21 @@
 /* ---- Elements ---- */
 
 /* Values of all 16-bit patterns, because decoding one takes too long for large weights. */
+static float tables[2][65536];
+
 static const float *table_of(clf_dtype dtype) {
-    static float tables[2][65536];
-    static bool is_ready[2];
-    const int which = dtype == CLF_DTYPE_FP16 ? 0 : 1;
-    for (uint32_t bits = 0; bits < 65536 && !is_ready[which]; bits++) {
+    return tables[dtype == CLF_DTYPE_FP16 ? 0 : 1];
+}
+
+/* The opening thread's: references may then be used by a thread each. */
+static void fill_tables(void) {
+    static bool is_filled;
+    for (uint32_t bits = 0; bits < 65536 && !is_filled; bits++) {
         const uint16_t element = (uint16_t)bits;
-        tables[which][bits] = (float)oracle_decode(dtype, &element);
+        tables[0][bits] = (float)oracle_decode(CLF_DTYPE_FP16, &element);
+        tables[1][bits] = (float)oracle_decode(CLF_DTYPE_BF16, &element);
     }
-    is_ready[which] = true;
-    return tables[which];
+    is_filled = true;
 }
 
 static double load(const oracle_operand *operand, int64_t place) {
@@ -299,6 +304,7 @@ bool oracle_ffn_open(oracle_ffn *problem, const clf_ffn_args *args,
         return false;
     }
     read_layers(problem);
+    fill_tables();
     return read_experts(problem) && make_memory(problem);
 }
 

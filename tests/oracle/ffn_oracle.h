@@ -68,7 +68,7 @@ typedef struct oracle_ffn {
 } oracle_ffn;
 
 /* For arguments that the operator accepts. False: no memory, or no such activation. Ends with
- * oracle_ffn_close, also then. */
+ * oracle_ffn_close, also then. By one thread at a time; then a problem may go to any thread. */
 bool oracle_ffn_open(oracle_ffn *problem, const clf_ffn_args *args,
                      const oracle_ffn_inputs *inputs);
 void oracle_ffn_close(oracle_ffn *problem);
