@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "gemm/gemm_epilogue.h"
+
 /* The one step from row to row of an operand of the rows; false if there is none, or columns are
  * not next to each other. */
 static bool find_row_step(const clf_i_row_space *rows, int operand, int64_t width, int64_t *step) {
@@ -60,7 +62,7 @@ const char *clf_i_blas_call_make(const clf_i_gemm_request *product, int64_t num_
     if (!find_b_step(product, call->columns, call)) {
         return "neither rows nor columns of its weights are dense";
     }
-    call->c_step = product->is_glu ? call->columns : c_step;
+    call->c_step = clf_i_gemm_needs_scratch(product) ? call->columns : c_step;
     return NULL;
 }
 

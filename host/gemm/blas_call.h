@@ -21,12 +21,12 @@ typedef struct clf_i_blas_call {
     int64_t b_is_transposed; /* 1: steps of 1 go from row to row */
 } clf_i_blas_call;
 
-/* The product over `num_rows` rows as one call, all offsets 0. A GLU's result is one of all columns
- * of B, dense. NULL, or one sentence why it is not of that form. */
+/* The product over `num_rows` rows as one call, all offsets 0. A result that needs scratch
+ * is dense there. NULL, or one sentence why it is not of that form. */
 const char *clf_i_blas_call_make(const clf_i_gemm_request *product, int64_t num_rows,
                                  clf_i_blas_call *call);
 
-/* From row to row of such a product's C, which with GLU is not the call's. */
+/* From row to row of such a product's C, which is not the call's if that is in scratch. */
 int64_t clf_i_blas_result_step(const clf_i_gemm_request *product);
 
 /* Elements from the first to the last of a matrix. */

@@ -446,7 +446,8 @@ static clf_status prepare(clf_plan *plan, int64_t num_rows, const clf_i_gemm_req
     }
     const clf_i_gemm_operand workspace = {.is_in_workspace = true};
     return status == CLF_SUCCESS
-               ? try_call(plan, product, product->is_glu ? &workspace : &product->c, &call)
+               ? try_call(plan, product,
+                          clf_i_gemm_needs_scratch(product) ? &workspace : &product->c, &call)
                : status;
 }
 
@@ -459,7 +460,8 @@ static clf_status measure(clf_plan *plan, int64_t num_rows, const clf_i_gemm_req
     if (status != CLF_SUCCESS) {
         return status;
     }
-    needs->scratch = product->is_glu ? sizeof(float) * (size_t)(num_rows * call.columns) : 0;
+    needs->scratch =
+        clf_i_gemm_needs_scratch(product) ? sizeof(float) * (size_t)(num_rows * call.columns) : 0;
     return find_region(clf_i_plan_device(plan), &call, &needs->region);
 }
 
@@ -514,7 +516,8 @@ static clf_status add_rows(clf_plan *plan, const clf_i_gemm_area *area, int64_t 
                                         .is_in_workspace = true,
                                         .offset = area->scratch,
                                         .dtype = CLF_DTYPE_FP32};
-    const clf_i_gemm_operand *sums = product->is_glu ? &scratch : &product->c;
+    const bool in_scratch = clf_i_gemm_needs_scratch(product);
+    const clf_i_gemm_operand *sums = in_scratch ? &scratch : &product->c;
     clf_i_blas_call call;
     clf_status status = make_call(product, end - begin, &call);
     if (status != CLF_SUCCESS) {
@@ -524,7 +527,7 @@ static clf_status add_rows(clf_plan *plan, const clf_i_gemm_area *area, int64_t 
     const int64_t c_base = problem->c_base + begin * c_step;
     call.a_offset = problem->a_base + begin * call.a_step;
     call.b_offset = group * problem->b_strides[0];
-    call.c_offset = product->is_glu ? (begin - area->first_row) * call.c_step : c_base;
+    call.c_offset = in_scratch ? (begin - area->first_row) * call.c_step : c_base;
     const clf_i_gemm_epilogue epilogue = {
         .num_rows = end - begin,
         .columns = problem->columns,

@@ -7,6 +7,10 @@ bool clf_i_gemm_has_epilogue(const clf_i_gemm_request *product) {
     return product->bias.is_given || product->is_glu || product->activation != NO_ACTIVATION;
 }
 
+bool clf_i_gemm_needs_scratch(const clf_i_gemm_request *product) {
+    return clf_i_gemm_has_epilogue(product) && (product->is_glu || !product->c.is_in_workspace);
+}
+
 static clf_i_argument argument_of(const clf_i_gemm_operand *operand) {
     const clf_i_argument workspace =
         CLF_I_WORKSPACE_ELEMENTS(operand->offset, clf_dtype_size(operand->dtype));

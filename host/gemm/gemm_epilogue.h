@@ -20,6 +20,10 @@ typedef struct clf_i_gemm_epilogue {
 /* Whether the product has one. */
 bool clf_i_gemm_has_epilogue(const clf_i_gemm_request *product);
 
+/* Whether the product's sums need a place of their own before it: there are twice as many, or C is a
+ * tensor, which may be write-only. */
+bool clf_i_gemm_needs_scratch(const clf_i_gemm_request *product);
+
 /* `sums` may be the product's C itself, exactly in place, unless it is a GLU. Columns of C are next
  * to each other. */
 clf_status clf_i_gemm_add_epilogue(clf_plan *plan, const clf_i_gemm_request *product,
