@@ -136,6 +136,13 @@ static bool set_threshold(options *out, const char *value) {
               : fail("--threshold: '%s' is not accepted; accepted: 0 to below 1, e.g. 0.10", value);
 }
 
+static bool set_budget(options *out, const char *value) {
+    double seconds = -1.0;
+    bool ok = parse_double(value, &seconds) && seconds >= 1.0 && seconds <= 86400.0;
+    out->budget = seconds;
+    return ok ? true : fail("--budget: '%s' is not accepted; accepted: 1 to 86400 seconds", value);
+}
+
 static bool set_peaks(options *out, const char *value) {
     (void)value;
     out->peaks = true;
@@ -160,7 +167,7 @@ static bool set_quiet(options *out, const char *value) {
 }
 
 #define FOR_CASES   (FOR_RUN | FOR_EXPLAIN)
-#define FOR_DEVICES (FOR_INFO | FOR_RUN | FOR_EXPLAIN | FOR_DEMO)
+#define FOR_DEVICES (FOR_INFO | FOR_RUN | FOR_EXPLAIN | FOR_DEMO | FOR_TUNE)
 
 const option_entry option_table[] = {
     {"device", 'd', "D", FOR_DEVICES, set_device,
@@ -182,10 +189,13 @@ const option_entry option_table[] = {
     {"runs", 'n', "N", FOR_RUN, set_runs, "exactly N timed runs, 1 to 200"},
     {"min-time", 0, "SECONDS", FOR_RUN | FOR_DEMO, set_min_time,
      "timed runs last at least this long together (0.3)"},
-    {"seed", 0, "N", FOR_RUN | FOR_DEMO, set_seed, "seed of test data and sampled rows (1)"},
+    {"seed", 0, "N", FOR_RUN | FOR_DEMO | FOR_TUNE, set_seed,
+     "seed of test data, sampled rows, and the search (1)"},
     {"format", 'f', "FORMAT", FOR_RUN, set_format,
      "console (default), json (one object a line), csv"},
-    {"output", 'o', "FILE", FOR_RUN, set_output, "write results to FILE instead of stdout"},
+    {"output", 'o', "FILE", FOR_RUN | FOR_TUNE, set_output,
+     "write results to FILE instead of stdout"},
+    {"budget", 0, "SECONDS", FOR_TUNE, set_budget, "time of the search, 1 to 86400 (120)"},
     {"data", 0, "DIR", FOR_CASES | FOR_DEMO, set_data,
      "folder with recorded tensors of real models"},
     {"threshold", 0, "SHARE", FOR_COMPARE, set_threshold,

@@ -16,8 +16,8 @@ typedef clf_status (*clf_i_library_use)(void *state, clf_device *device, void *d
 clf_status clf_i_foreign_use(clf_device *device, size_t size, void (*release)(void *state),
                              clf_i_library_use use, void *data);
 
-/* Calls the library on a queue of its own with new buffers of these sizes, as many as a step may
- * have places, and waits for the end. */
+/* Calls the library on a queue of its own with new buffers of these sizes, full of zeros and as many
+ * as a step may have places, and waits for the end. */
 clf_status clf_i_foreign_try(clf_device *device, const size_t *sizes, size_t num_sizes,
                              clf_i_foreign_call call, const void *data);
 

@@ -130,8 +130,21 @@ clf_status clf_i_foreign_run(clf_plan *plan, const clf_i_foreign *foreign, cl_co
 static clf_status try_on_queue(cl_command_queue queue, const clf_i_place *places,
                                clf_i_foreign_call call, const void *data) {
     const clf_status status = call(queue, places, data, NULL);
-    const cl_int code = clFinish(queue); /* also before buffers are released after a failure */
-    return status != CLF_SUCCESS ? status : clf_i_cl_check("clFinish", code);
+    return status == CLF_SUCCESS ? clf_i_cl_check("clFinish", clFinish(queue)) : status;
+}
+
+static clf_status make_zeros(const clf_device *device, cl_command_queue queue, size_t size,
+                             cl_mem *out_buffer) {
+    const unsigned char zero = 0;
+    cl_int code = CL_SUCCESS;
+    *out_buffer = clCreateBuffer(device->context, CL_MEM_READ_WRITE, size, NULL, &code);
+    if (code != CL_SUCCESS) {
+        *out_buffer = NULL;
+        return clf_i_cl_fail("clCreateBuffer", code);
+    }
+    return clf_i_cl_check(
+        "clEnqueueFillBuffer",
+        clEnqueueFillBuffer(queue, *out_buffer, &zero, sizeof zero, 0, size, 0, NULL, NULL));
 }
 
 clf_status clf_i_foreign_try(clf_device *device, const size_t *sizes, size_t num_sizes,
@@ -144,16 +157,12 @@ clf_status clf_i_foreign_try(clf_device *device, const size_t *sizes, size_t num
     }
     clf_status status = CLF_SUCCESS;
     for (size_t i = 0; i < num_sizes && status == CLF_SUCCESS; ++i) {
-        places[i].buffer =
-            clCreateBuffer(device->context, CL_MEM_READ_WRITE, sizes[i], NULL, &code);
-        if (code != CL_SUCCESS) {
-            places[i].buffer = NULL;
-            status = clf_i_cl_fail("clCreateBuffer", code);
-        }
+        status = make_zeros(device, queue, sizes[i], &places[i].buffer);
     }
     if (status == CLF_SUCCESS) {
         status = try_on_queue(queue, places, call, data);
     }
+    clFinish(queue); /* after a failure: nothing may be under way */
     for (size_t i = 0; i < num_sizes; ++i) {
         if (places[i].buffer != NULL) {
             clReleaseMemObject(places[i].buffer);

@@ -114,10 +114,11 @@ typedef struct tuned_device {
     tuned_values kernels[NUM_KERNELS];
 } tuned_device;
 
-/* Guards all three. */
+/* Guards all four. */
 static pthread_mutex_t process_lock = PTHREAD_MUTEX_INITIALIZER;
 static tuned_device tuned_devices[16];
 static size_t num_tuned_devices;
+static unsigned num_overrides;
 static size_t num_users; /* devices for which CLBlast holds programs */
 
 static clf_status read_values(const clf_device *device, const tuned_kernel *kernel,
@@ -222,6 +223,7 @@ static clf_status give_values(cl_device_id id, const tuned_values *values) {
         status = override(id, &tuned_kernels[i], values[i].values);
         if (status == CLF_SUCCESS) {
             given->kernels[i] = values[i];
+            ++num_overrides;
         }
     }
     return status;
@@ -334,6 +336,7 @@ static clf_status find_region(clf_device *device, const clf_i_blas_call *call, s
 /* Kept with the device. */
 typedef struct clblast_state {
     bool is_user;
+    unsigned num_overrides; /* when the trials were run: each makes CLBlast compile anew */
     size_t num_tried;
     clf_i_blas_call tried[MAX_TRIED];
 } clblast_state;
@@ -381,12 +384,14 @@ static clf_status run_trial(clf_device *device, const clf_i_blas_call *call) {
 static clf_status try_once(void *memory, clf_device *device, void *data) {
     clblast_state *state = memory;
     const clf_i_blas_call *call = data;
-    if (!state->is_user) {
-        pthread_mutex_lock(&process_lock);
-        ++num_users;
-        pthread_mutex_unlock(&process_lock);
-        state->is_user = true;
+    pthread_mutex_lock(&process_lock);
+    num_users += !state->is_user;
+    state->is_user = true;
+    if (state->num_overrides != num_overrides) {
+        state->num_overrides = num_overrides;
+        state->num_tried = 0;
     }
+    pthread_mutex_unlock(&process_lock);
     for (size_t i = 0; i < state->num_tried; ++i) {
         if (memcmp(&state->tried[i], call, sizeof *call) == 0) {
             return CLF_SUCCESS;

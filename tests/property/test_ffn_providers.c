@@ -10,7 +10,10 @@
 #include "cmocka_all.h"
 #include "ffn_call.h"
 #include "ffn_tensors.h"
+#include "gemm/gemm_library.h"
 #include "test_json.h"
+#include "test_process.h"
+#include "tune/tuning.h"
 
 #define VARIABLE "CLFORMER_GEMM"
 #define BUDGET   ((int64_t)1 << 26) /* bytes of workspace that grow with the tokens */
@@ -398,6 +401,93 @@ static void test_providers_run_in_several_threads(void **state) {
     clf_device_destroy(fresh);
 }
 
+/* ---- Tuned parameters ---- */
+
+/* Rules for clf_gemm until end_rules. */
+static void begin_rules(char *folder, size_t capacity, const char *parameters) {
+    char path[640];
+    test_folder_make(folder, capacity);
+    snprintf(path, sizeof path, "%s/rules.json", folder);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fprintf(file,
+            "{\"format\": \"clformer-tuning-1\", \"rules\": [{\"kernel\": \"clf_gemm\", "
+            "\"parameters\": {%s}}]}\n",
+            parameters);
+    assert_int_equal(fclose(file), 0);
+    setenv("CLFORMER_TUNE_PATH", path, 1);
+    clf_i_tuning_forget();
+}
+
+static void end_rules(const char *folder) {
+    unsetenv("CLFORMER_TUNE_PATH");
+    clf_i_tuning_forget();
+    test_folder_remove(folder);
+}
+
+static void test_providers_rules_choose_the_library(void **state) {
+    const test_session *session = (const test_session *)*state;
+    static const char *const providers[] = {"own", "clblast"};
+    for (size_t preferred = 0; preferred < 2; preferred++) {
+        char folder[512];
+        char rule[64];
+        clf_status status = CLF_SUCCESS;
+        snprintf(rule, sizeof rule, "\"prefer_clblast\": %zu", preferred);
+        begin_rules(folder, sizeof folder, rule);
+        json_t *description = describe(session, "auto", small_line, &status);
+        end_rules(folder);
+        test_succeeds(status);
+        assert_string_equal(product_text(description, 0, "provider"), providers[preferred]);
+        assert_string_equal(product_text(description, 1, "provider"), providers[preferred]);
+        json_decref(description);
+    }
+}
+
+static void test_providers_rules_that_do_not_fit_are_refused(void **state) {
+    const test_session *session = (const test_session *)*state;
+    static const struct {
+        const char *rules;
+        const char *reason;
+    } cases[] = {
+        {"\"prefer_clblast\": 1, \"Xgemm.MWG\": 40", "MDIMC VWM divides MWG"},
+        {"\"prefer_clblast\": 1, \"Xgemm.VWN\": 3", "VWM and VWN are 1, 2, 4 or 8"},
+        {"\"prefer_clblast\": 1, \"Xgemm.GEMMK\": 1", "GEMMK is 0"},
+        {"\"prefer_clblast\": 1, \"Xgemm.SA\": 1, \"Xgemm.KWG\": 512, \"Xgemm.MWG\": 512, "
+         "\"Xgemm.SB\": 1, \"Xgemm.NWG\": 512",
+         "fit the local memory"},
+        {"\"prefer_clblast\": 1, \"Xgemm.MWG\": -5", "give 15 of the 16 parameters"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char folder[512];
+        clf_status status = CLF_SUCCESS;
+        begin_rules(folder, sizeof folder, cases[i].rules);
+        assert_null(describe(session, "clblast", small_line, &status));
+        test_expect_status(status, CLF_ERR_UNSUPPORTED);
+        test_expect_contains(clf_last_error(), cases[i].reason);
+        json_t *description = describe(session, "auto", small_line, &status);
+        end_rules(folder);
+        test_succeeds(status);
+        assert_string_equal(product_text(description, 0, "provider"), "own");
+        test_expect_contains(product_text(description, 0, "reason"), cases[i].reason);
+        json_decref(description);
+    }
+}
+
+/* Below this size CLBlast takes other kernels, which need no memory of their own. */
+static void test_providers_small_products_take_the_direct_kernel(void **state) {
+    const test_session *session = (const test_session *)*state;
+    test_random random = test_random_from(test_seed() + 7);
+    char folder[512];
+    begin_rules(folder, sizeof folder, "\"GemmRoutine.XGEMM_MIN_INDIRECT_SIZE\": 96");
+    int failures = 0;
+    for (int i = 0; i < 14; i++) {
+        const ffn_case drawn = draw_case(&random, i * 5);
+        failures += !is_case_right(session, "clblast", &drawn, NULL);
+    }
+    end_rules(folder);
+    assert_int_equal(failures, 0);
+}
+
 /* ---- Silence ---- */
 
 /* What `body` writes to stdout and stderr, CLBlast's messages included. */
@@ -452,23 +542,6 @@ static void test_providers_print_nothing(void **state) {
     }
 }
 
-/* ---- The program ---- */
-
-static bool has_library(void) {
-    clf_device *device = NULL;
-    test_session session;
-    clf_status status = CLF_SUCCESS;
-    memset(&session, 0, sizeof session);
-    test_environment_prepare();
-    if (clf_device_open(NULL, &device) != CLF_SUCCESS) {
-        return true; /* the tests will say so */
-    }
-    session.device = device;
-    json_decref(describe(&session, "clblast", small_line, &status));
-    clf_device_destroy(device);
-    return status != CLF_ERR_UNSUPPORTED || strstr(clf_last_error(), "built without") == NULL;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_providers_give_the_reference_results),
@@ -481,9 +554,12 @@ int main(void) {
         cmocka_unit_test(test_providers_wait_for_events_on_both_kinds_of_queues),
         cmocka_unit_test(test_providers_run_in_a_workspace_that_is_part_of_a_buffer),
         cmocka_unit_test(test_providers_run_in_several_threads),
+        cmocka_unit_test(test_providers_rules_choose_the_library),
+        cmocka_unit_test(test_providers_rules_that_do_not_fit_are_refused),
+        cmocka_unit_test(test_providers_small_products_take_the_direct_kernel),
         cmocka_unit_test(test_providers_print_nothing),
     };
-    if (!has_library()) {
+    if (clf_i_gemm_the_library.prepare == NULL) {
         printf("skipped: this build has no CLBlast, and nothing to choose from\n");
         return 77;
     }
