@@ -195,7 +195,7 @@ const option_entry option_table[] = {
      "console (default), json (one object a line), csv"},
     {"output", 'o', "FILE", FOR_RUN | FOR_TUNE, set_output,
      "write results to FILE instead of stdout"},
-    {"budget", 0, "SECONDS", FOR_TUNE, set_budget, "time of the search, 1 to 86400 (120)"},
+    {"budget", 0, "SECONDS", FOR_TUNE, set_budget, "time of the search, 1 to 86400 (300)"},
     {"data", 0, "DIR", FOR_CASES | FOR_DEMO, set_data,
      "folder with recorded tensors of real models"},
     {"threshold", 0, "SHARE", FOR_COMPARE, set_threshold,

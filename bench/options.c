@@ -233,7 +233,7 @@ static void set_defaults(options *out) {
                      .timing = {.min_seconds = 0.3},
                      .seed = 1,
                      .threshold = 0.10,
-                     .budget = 120.0,
+                     .budget = 300.0,
                      .peaks = true};
 }
 

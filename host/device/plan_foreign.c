@@ -133,18 +133,20 @@ static clf_status try_on_queue(cl_command_queue queue, const clf_i_place *places
     return status == CLF_SUCCESS ? clf_i_cl_check("clFinish", clFinish(queue)) : status;
 }
 
-static clf_status make_zeros(const clf_device *device, cl_command_queue queue, size_t size,
-                             cl_mem *out_buffer) {
-    const unsigned char zero = 0;
+static clf_status make_zeros(const clf_device *device, size_t size, cl_mem *out_buffer) {
+    void *zeros = clf_i_allocate(size, 1);
+    if (zeros == NULL) {
+        return clf_i_fail(CLF_ERR_OUT_OF_MEMORY, "out of host memory for a trial run");
+    }
     cl_int code = CL_SUCCESS;
-    *out_buffer = clCreateBuffer(device->context, CL_MEM_READ_WRITE, size, NULL, &code);
+    *out_buffer = clCreateBuffer(device->context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR, size,
+                                 zeros, &code);
+    clf_i_release(zeros);
     if (code != CL_SUCCESS) {
         *out_buffer = NULL;
         return clf_i_cl_fail("clCreateBuffer", code);
     }
-    return clf_i_cl_check(
-        "clEnqueueFillBuffer",
-        clEnqueueFillBuffer(queue, *out_buffer, &zero, sizeof zero, 0, size, 0, NULL, NULL));
+    return CLF_SUCCESS;
 }
 
 clf_status clf_i_foreign_try(clf_device *device, const size_t *sizes, size_t num_sizes,
@@ -157,7 +159,7 @@ clf_status clf_i_foreign_try(clf_device *device, const size_t *sizes, size_t num
     }
     clf_status status = CLF_SUCCESS;
     for (size_t i = 0; i < num_sizes && status == CLF_SUCCESS; ++i) {
-        status = make_zeros(device, queue, sizes[i], &places[i].buffer);
+        status = make_zeros(device, sizes[i], &places[i].buffer);
     }
     if (status == CLF_SUCCESS) {
         status = try_on_queue(queue, places, call, data);

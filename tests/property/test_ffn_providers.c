@@ -273,15 +273,20 @@ typedef struct run {
     clf_plan *plan;
 } run;
 
-static void begin_run(run *self, const test_session *session, int number) {
-    test_random random = test_random_from(test_seed() + (uint64_t)number);
+static void begin_case(run *self, const test_session *session, const ffn_case *tested) {
     memset(self, 0, sizeof *self);
-    self->tested = draw_case(&random, 13 + number); /* with biases and experts */
+    self->tested = *tested;
     ffn_tensors_make(&self->tensors, &self->tested);
     ffn_tensors_upload(&self->tensors, session);
     setenv(VARIABLE, "clblast", 1);
     test_succeeds(clf_ffn_plan(session->device, &self->tensors.args, &self->plan));
     unsetenv(VARIABLE);
+}
+
+static void begin_run(run *self, const test_session *session, int number) {
+    test_random random = test_random_from(test_seed() + (uint64_t)number);
+    const ffn_case drawn = draw_case(&random, 13 + number); /* with biases and experts */
+    begin_case(self, session, &drawn);
 }
 
 static void end_run(run *self, const test_session *session) {
@@ -363,6 +368,55 @@ static void test_providers_run_in_a_workspace_that_is_part_of_a_buffer(void **st
     clReleaseMemObject(part);
     clReleaseMemObject(whole);
     clFinish(session->queue);
+    end_run(&self, session);
+}
+
+/* The part of the tensor's buffer that begins with its first element. */
+static bool bind_at_zero(clf_plan *plan, clf_slot slot, const test_tensor *tensor) {
+    cl_int code = CL_SUCCESS;
+    const size_t start = tensor->view.offset * sizeof(float);
+    const cl_buffer_region region = {start, tensor->num_bytes - start};
+    cl_mem part =
+        clCreateSubBuffer(tensor->view.buffer, 0, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
+    if (code != CL_SUCCESS) {
+        return false;
+    }
+    test_succeeds(clf_plan_bind(plan, slot, part, 0));
+    clReleaseMemObject(part);
+    return true;
+}
+
+static long count_programs(void) {
+    const char *found = strstr(test_live_objects_text(), "programs ");
+    return found != NULL ? strtol(found + strlen("programs "), NULL, 10) : 0;
+}
+
+/* With an offset of 0 and sizes that fill its tiles, CLBlast takes matrices where they are. */
+static void test_providers_buffers_bound_anew_need_no_compiler(void **state) {
+    const test_session *session = (const test_session *)*state;
+    static const struct {
+        int operand;
+        clf_slot slot;
+    } slots[] = {{TEST_FFN_X, CLF_SLOT_X},
+                 {TEST_FFN_WEIGHT1, CLF_SLOT_WEIGHT1},
+                 {TEST_FFN_WEIGHT2, CLF_SLOT_WEIGHT2},
+                 {TEST_FFN_Y, CLF_SLOT_Y}};
+    ffn_case tested = ffn_case_default();
+    run self;
+    tested.tokens[0] = 64;
+    tested.depth1 = tested.depth2 = tested.width2 = 128;
+    begin_case(&self, session, &tested);
+    const long programs = count_programs();
+    test_succeeds(clf_plan_enqueue(self.plan, session->queue, NULL, 0, NULL, NULL));
+    for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++) {
+        if (!bind_at_zero(self.plan, slots[i].slot, &self.tensors.memory[slots[i].operand])) {
+            print_message("this device has no parts of buffers at 256 bytes: not tested\n");
+            break;
+        }
+        test_succeeds(clf_plan_enqueue(self.plan, session->queue, NULL, 0, NULL, NULL));
+    }
+    clFinish(session->queue);
+    assert_int_equal(count_programs(), programs);
     end_run(&self, session);
 }
 
@@ -553,6 +607,7 @@ int main(void) {
         cmocka_unit_test(test_providers_workspace_stays_within_its_bound),
         cmocka_unit_test(test_providers_wait_for_events_on_both_kinds_of_queues),
         cmocka_unit_test(test_providers_run_in_a_workspace_that_is_part_of_a_buffer),
+        cmocka_unit_test(test_providers_buffers_bound_anew_need_no_compiler),
         cmocka_unit_test(test_providers_run_in_several_threads),
         cmocka_unit_test(test_providers_rules_choose_the_library),
         cmocka_unit_test(test_providers_rules_that_do_not_fit_are_refused),
