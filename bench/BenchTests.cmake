@@ -27,6 +27,8 @@ bench_script(bench_formats_softmax_grad CheckFormats OPERATOR=softmax_grad QUICK
 bench_script(bench_formats_attention CheckFormats OPERATOR=attention QUICK_CASES=4)
 bench_script(bench_compare CheckCompare)
 
+bench_script(bench_tune CheckTune)
+
 bench_expect(bench_version 0 "^clformer-bench [0-9]+[.][0-9]+[.][0-9]+ " --version)
 bench_expect(bench_help_all 0 "--min-time.*Exit codes" --help-all)
 bench_expect(bench_info 0 "Chosen: .*GB/s, read and written.*GFLOP/s" info)
@@ -123,6 +125,11 @@ bench_expect(bench_foreign_attribute 2 "--kv-heads is not an attribute of softma
     --kv-heads 2)
 bench_expect(bench_shape_and_suite 2 "does not go with" run softmax --shape 8,8 --suite quick)
 bench_expect(bench_bad_runs 2 "--runs: '0'.*accepted: 1 to 200" run softmax --runs 0)
+bench_expect(bench_bad_budget 2 "--budget: '0'.*accepted: 1 to 86400" tune gemm --budget 0)
+bench_expect(bench_bad_tuned 2 "'softmax' cannot be tuned. accepted: gemm" tune softmax)
+bench_expect(bench_missing_tuned 2 "an argument is missing" tune)
+bench_expect(bench_bad_tune_output 2 "--output: '/no/such/folder" tune gemm -o /no/such/folder/x)
+bench_expect(bench_bad_tune_device 2 "no-such-device" tune gemm --device no-such-device)
 bench_expect(bench_bad_device 2 "--device: .*no-such-device" run softmax --device no-such-device)
 bench_expect(bench_bad_output 2 "--output: '/no/such/folder" run softmax -o /no/such/folder/x)
 bench_expect(bench_foreign_option 2 "--suite is not an option of 'info'" info --suite seed)

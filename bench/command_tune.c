@@ -154,7 +154,9 @@ static bool begin_search(search *search) {
 
 static bool run_search(search *search) {
     tune_point point;
-    while (now_seconds() + search->longest < search->end && search->num_points < MOST_POINTS &&
+    size_t runs = search->options->timing.runs;
+    size_t most = runs > 0 ? runs : MOST_POINTS;
+    while (now_seconds() + search->longest < search->end && search->num_points < most &&
            draw_point(search, &point)) {
         report_progress(search);
         if (!try_point(search, &point)) {
