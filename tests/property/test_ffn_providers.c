@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cmocka_all.h"
 #include "ffn_tensors.h"
 #include "gemm/gemm_library.h"
+#include "test_json.h"
 #include "test_rules.h"
 
 #define VARIABLE "CLFORMER_GEMM"
@@ -138,6 +140,13 @@ static cl_int event_status(cl_event event) {
     return status;
 }
 
+/* Whether any byte of y has changed: read in another queue, while the plan may be under way. */
+static bool is_y_written(run *self, const test_session *session) {
+    test_tensor *y = &self->tensors.memory[TEST_FFN_Y];
+    test_tensor_read(y, session);
+    return memcmp(y->result, y->image, y->num_bytes) != 0;
+}
+
 static void run_behind_gate(const test_session *session, cl_command_queue_properties properties,
                             int number) {
     run self;
@@ -154,7 +163,9 @@ static void run_behind_gate(const test_session *session, cl_command_queue_proper
     test_succeeds(clf_plan_enqueue(self.plan, queue, NULL, 1, &gate, &done));
     assert_non_null(done);
     clFlush(queue);
+    nanosleep(&(struct timespec){.tv_nsec = 30000000}, NULL); /* more than the whole plan takes */
     assert_true(event_status(done) > CL_COMPLETE);
+    assert_false(is_y_written(&self, session));
     assert_int_equal(clSetUserEventStatus(gate, CL_COMPLETE), CL_SUCCESS);
     assert_int_equal(clWaitForEvents(1, &done), CL_SUCCESS);
     assert_int_equal(event_status(done), CL_COMPLETE);
@@ -184,16 +195,26 @@ static void test_providers_run_in_a_workspace_that_is_part_of_a_buffer(void **st
     assert_true(size > 0);
     cl_uint alignment = 0;
     clGetDeviceInfo(session->id, CL_DEVICE_MEM_BASE_ADDR_ALIGN, sizeof alignment, &alignment, NULL);
-    const cl_buffer_region region = {alignment / 8, size};
-    cl_mem whole =
-        clCreateBuffer(session->context, CL_MEM_READ_WRITE, region.origin + size, NULL, &code);
+    alignment /= 8;
+    const cl_buffer_region region = {(size + alignment - 1) / alignment * alignment, size};
+    unsigned char *before = (unsigned char *)malloc(region.origin + size);
+    unsigned char *after = (unsigned char *)malloc(region.origin);
+    assert_true(before != NULL && after != NULL);
+    memset(before, 0xa5, region.origin + size);
+    cl_mem whole = clCreateBuffer(session->context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR,
+                                  region.origin + size, before, &code);
     assert_int_equal(code, CL_SUCCESS);
     cl_mem part = clCreateSubBuffer(whole, 0, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
     assert_int_equal(code, CL_SUCCESS);
     test_succeeds(clf_plan_enqueue(self.plan, session->queue, part, 0, NULL, NULL));
     clReleaseMemObject(part);
+    assert_int_equal(
+        clEnqueueReadBuffer(session->queue, whole, CL_TRUE, 0, region.origin, after, 0, NULL, NULL),
+        CL_SUCCESS);
+    assert_memory_equal(before, after, region.origin);
     clReleaseMemObject(whole);
-    clFinish(session->queue);
+    free(before);
+    free(after);
     end_run(&self, session);
 }
 
@@ -281,6 +302,36 @@ static void test_providers_run_in_several_threads(void **state) {
     clf_device_destroy(fresh);
 }
 
+/* ---- Chunks ---- */
+
+/* Hidden rows so wide that the tokens do not fit the workspace at once; experts that begin and end
+ * within chunks. */
+static void test_providers_chunks_of_tokens_join(void **state) {
+    const test_session *session = (const test_session *)*state;
+    for (int activation = 0; activation < TEST_NUM_FFN_ACTIVATIONS; activation += 4) {
+        ffn_case tested = ffn_case_default();
+        run self;
+        tested.activation = activation; /* relu, then reglu */
+        tested.has_bias1 = tested.has_bias2 = true;
+        tested.tokens[0] = 160;
+        tested.depth1 = 3;
+        tested.depth2 = 66000;
+        tested.width2 = 5;
+        tested.expert_form = TEST_EXPERTS_COUNTS;
+        tested.num_experts = 3;
+        tested.counts[0] = 61;
+        tested.counts[2] = 99;
+        begin_case(&self, session, &tested);
+        json_t *description = test_plan_json(self.plan);
+        const json_int_t chunk = json_integer_value(
+            json_object_get(json_object_get(description, "parameters"), "tokens_per_chunk"));
+        json_decref(description);
+        assert_true(chunk > 0 && chunk < 160);
+        test_succeeds(clf_plan_enqueue(self.plan, session->queue, NULL, 0, NULL, NULL));
+        end_run(&self, session);
+    }
+}
+
 /* ---- The other kernels ---- */
 
 /* Below this size CLBlast takes other kernels, which need no memory of their own. */
@@ -305,6 +356,7 @@ int main(void) {
         cmocka_unit_test(test_providers_wait_for_events_on_both_kinds_of_queues),
         cmocka_unit_test(test_providers_run_in_a_workspace_that_is_part_of_a_buffer),
         cmocka_unit_test(test_providers_buffers_bound_anew_need_no_compiler),
+        cmocka_unit_test(test_providers_chunks_of_tokens_join),
         cmocka_unit_test(test_providers_run_in_several_threads),
         cmocka_unit_test(test_providers_small_products_take_the_direct_kernel),
     };
