@@ -121,12 +121,13 @@ static bool agrees_with_own(const session *session, layer *layer, bool *agrees) 
     float *given = malloc(count * sizeof *given);
     float *own = malloc(count * sizeof *own);
     double seconds = 0.0;
-    bool ok = given && own ? read_result(session, layer, given) : fail("out of memory");
-    ok = ok && clformer_ok(make_plan(session, layer, "own"), "clf_ffn_plan") &&
-         run_once(session, layer, &seconds) && read_result(session, layer, own);
+    bool has_memory = given != NULL && own != NULL;
+    bool ok = has_memory && read_result(session, layer, given) &&
+              clformer_ok(make_plan(session, layer, "own"), "clf_ffn_plan") &&
+              run_once(session, layer, &seconds) && read_result(session, layer, own);
     double largest = 0.0;
     double error = 0.0;
-    for (size_t i = 0; ok && i < count; i++) {
+    for (size_t i = 0; has_memory && ok && i < count; i++) {
         double difference = fabs((double)given[i] - (double)own[i]);
         largest = fmax(largest, fabs((double)own[i]));
         error = isnan(difference) ? INFINITY : fmax(error, difference);
@@ -134,7 +135,7 @@ static bool agrees_with_own(const session *session, layer *layer, bool *agrees) 
     *agrees = error <= MOST_ERROR * largest;
     free(given);
     free(own);
-    return ok;
+    return has_memory ? ok : fail("out of memory");
 }
 
 static tune_outcome try_shape(const session *session, const tune_request *request, size_t index,

@@ -103,8 +103,8 @@ static const tuned_kernel tuned_kernels[] = {
 };
 #define NUM_KERNELS LENGTH(tuned_kernels)
 
-typedef struct tuned_values {
-    bool is_given;
+typedef struct tuned_values { /* no padding: compared byte by byte */
+    size_t is_given;          /* 0 or 1 */
     size_t values[MAX_PARAMETERS];
 } tuned_values;
 
