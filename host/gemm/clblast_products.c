@@ -13,6 +13,7 @@
 #include "device/foreign_library.h"
 #include "gemm/blas_call.h"
 #include "gemm/gemm_epilogue.h"
+#include "gemm/xgemm_parameters.h"
 #include "tune/tuning.h"
 
 #ifdef CLFORMER_HAS_CLBLAST
@@ -72,9 +73,12 @@ static const char *refuse(const clf_i_gemm_ranges *ranges, int64_t num_rows,
     if (refusal == NULL) {
         refusal = clf_i_blas_call_make(product, num_rows, &call);
     }
+    /* What is in the workspace has few rows at a time. */
+    const bool has_a = !product->a.is_in_workspace;
+    const bool has_c = !product->c.is_in_workspace && !clf_i_gemm_needs_scratch(product);
     if (refusal == NULL &&
-        (clf_i_blas_a_extent(&call) > INT_MAX || clf_i_blas_b_extent(&call) > INT_MAX ||
-         clf_i_blas_c_extent(&call) > INT_MAX)) {
+        ((has_a && clf_i_blas_a_extent(&call) > INT_MAX) || clf_i_blas_b_extent(&call) > INT_MAX ||
+         (has_c && clf_i_blas_c_extent(&call) > INT_MAX))) {
         refusal = "CLBlast counts elements in 32 bits";
     }
     return refusal;
@@ -82,10 +86,7 @@ static const char *refuse(const clf_i_gemm_ranges *ranges, int64_t num_rows,
 
 /* ---- Tuned parameters ---- */
 
-#define MAX_PARAMETERS 16
-
-/* In the order of Xgemm's names here. */
-enum { GEMMK, KREG, KWG, KWI, MDIMA, MDIMC, MWG, NDIMB, NDIMC, NWG, SA, SB, STRM, STRN, VWM, VWN };
+#define MAX_PARAMETERS CLF_I_XGEMM_PARAMETERS
 
 typedef struct tuned_kernel {
     const char *kernel;
@@ -138,47 +139,6 @@ static clf_status read_values(const clf_device *device, const tuned_kernel *kern
                             "tuning rules give %zu of the %zu parameters of CLBlast's %s, "
                             "accepted: all or none",
                             num_given, kernel->num_parameters, kernel->kernel);
-}
-
-static bool is_multiple(size_t value, size_t of) {
-    return of > 0 && value > 0 && value % of == 0;
-}
-
-static bool is_width(size_t value) {
-    return value == 1 || value == 2 || value == 4 || value == 8;
-}
-
-/* NULL, or which of the kernel's rules is broken: CLBlast would find out by compiling. */
-static const char *broken_rule(const size_t *v, const clf_i_capabilities *device) {
-    const size_t group = v[MDIMC] * v[NDIMC];
-    const struct {
-        bool holds;
-        const char *rule;
-    } rules[] = {
-        {v[GEMMK] == 0 && v[KREG] == 1, "GEMMK is 0 and KREG 1"},
-        {v[SA] <= 1 && v[SB] <= 1 && v[STRM] <= 1 && v[STRN] <= 1,
-         "SA, SB, STRM and STRN are 0 or 1"},
-        {is_width(v[VWM]) && is_width(v[VWN]), "VWM and VWN are 1, 2, 4 or 8"},
-        {v[KWG] <= 512 && v[MWG] <= 512 && v[NWG] <= 512, "KWG, MWG and NWG are 512 at most"},
-        {is_multiple(v[KWG], v[KWI]), "KWI divides KWG"},
-        {is_multiple(v[MWG], v[MDIMC] * v[VWM]), "MDIMC VWM divides MWG"},
-        {is_multiple(v[NWG], v[NDIMC] * v[VWN]), "NDIMC VWN divides NWG"},
-        {is_multiple(v[MWG], v[MDIMA] * v[VWM]), "MDIMA VWM divides MWG"},
-        {is_multiple(v[NWG], v[NDIMB] * v[VWN]), "NDIMB VWN divides NWG"},
-        {is_multiple(group, v[MDIMA]) && is_multiple(v[KWG], group / v[MDIMA]),
-         "MDIMA divides MDIMC NDIMC, and the quotient KWG"},
-        {is_multiple(group, v[NDIMB]) && is_multiple(v[KWG], group / v[NDIMB]),
-         "NDIMB divides MDIMC NDIMC, and the quotient KWG"},
-        {group <= device->max_work_group_size, "the device has work-groups of MDIMC NDIMC"},
-        {sizeof(float) * v[KWG] * (v[SA] * v[MWG] + v[SB] * v[NWG]) <= device->local_memory,
-         "4 KWG (SA MWG + SB NWG) bytes fit the local memory"},
-    };
-    for (size_t i = 0; i < LENGTH(rules); ++i) {
-        if (!rules[i].holds) {
-            return rules[i].rule;
-        }
-    }
-    return NULL;
 }
 
 static tuned_device *find_tuned(cl_device_id id) {
@@ -242,9 +202,10 @@ static clf_status apply_tuning(clf_plan *plan) {
             }
         }
     }
-    const char *rule = status == CLF_SUCCESS && values[0].is_given
-                           ? broken_rule(values[0].values, clf_i_plan_capabilities(plan))
-                           : NULL;
+    const char *rule =
+        status == CLF_SUCCESS && values[0].is_given
+            ? clf_i_xgemm_broken_rule(values[0].values, clf_i_plan_capabilities(plan))
+            : NULL;
     if (rule != NULL) {
         status = clf_i_fail(CLF_ERR_UNSUPPORTED,
                             "the tuned parameters of CLBlast's Xgemm do not fit together, "
