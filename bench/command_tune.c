@@ -25,12 +25,12 @@ typedef struct search {
     char rules_path[64];
     tune_random random;
     tune_result own;
+    /* Scores: geometric mean over the shapes of CLBlast's time by that of our own tiles. */
     tune_result in_force; /* CLBlast with the rules that are in force */
-    tune_result best;
-    bool has_best_point;
+    double in_force_score;
+    tune_result best; /* of the points */
+    double best_score;
     tune_point best_point;
-    double
-        best_score; /* geometric mean over the shapes: time of CLBlast by time of our own tiles */
     double longest; /* seconds of a trial */
     size_t num_points;
     tune_point points[MOST_POINTS];
@@ -75,7 +75,8 @@ static bool is_known(const search *search, const tune_point *point) {
 static void report_progress(const search *search) {
     progress("tune gemm: %zu measured, %zu invalid, best %.2f times the time of our own tiles, "
              "%.0f s left",
-             search->num_measured, search->num_invalid, search->best_score,
+             search->num_measured, search->num_invalid,
+             fmin(search->best_score, search->in_force_score),
              fmax(search->end - now_seconds(), 0.0));
 }
 
@@ -98,7 +99,6 @@ static bool try_point(search *search, const tune_point *point) {
         search->best = result;
         search->best_point = *point;
         search->best_score = score;
-        search->has_best_point = true;
         tune_point_print(point, text, sizeof text);
         progress_clear();
         note("%.2f times the time of our own tiles: %s", score, text);
@@ -106,10 +106,16 @@ static bool try_point(search *search, const tune_point *point) {
     return true;
 }
 
-/* A new valid point; false: none was found. */
+/* A new valid point, first the known ones; false: none was found. */
 static bool draw_point(search *search, tune_point *point) {
-    bool near_best = search->has_best_point &&
+    bool near_best = isfinite(search->best_score) &&
                      search->end - now_seconds() < (1.0 - RANDOM_SHARE) * search->options->budget;
+    for (size_t i = 0; i < TUNE_KNOWN_POINTS; i++) {
+        if (!is_known(search, &tune_known_points[i])) {
+            *point = tune_known_points[i];
+            return true;
+        }
+    }
     for (int draws = 0; draws < MOST_DRAWS; draws++) {
         /* In the end no neighbour may be left. */
         bool near = near_best && draws < MOST_DRAWS / 2;
@@ -144,10 +150,10 @@ static bool begin_search(search *search) {
         return fail("%s", search->in_force.reason);
     }
     search->best_score = INFINITY;
+    search->in_force_score = INFINITY;
     if (search->in_force.outcome == TUNE_MEASURED) {
         search->num_measured++;
-        search->best = search->in_force;
-        search->best_score = score_of(&search->best, &search->own);
+        search->in_force_score = score_of(&search->in_force, &search->own);
     }
     return true;
 }
@@ -172,7 +178,13 @@ static bool run_search(search *search) {
 
 /* ---- Results ---- */
 
+static bool point_is_best(const search *search) {
+    return search->best_score < search->in_force_score;
+}
+
 static void print_times(FILE *file, const search *search) {
+    bool by_point = point_is_best(search);
+    const tune_result *best = by_point ? &search->best : &search->in_force;
     fprintf(file, "%-22s %16s %16s\n", "FFN, relu, fp32", "own [GFLOP/s]", "CLBlast [GFLOP/s]");
     for (int i = 0; i < TUNE_SHAPES; i++) {
         char text[64];
@@ -180,25 +192,25 @@ static void print_times(FILE *file, const search *search) {
         snprintf(text, sizeof text, "%ld x %ld x %ld", tune_shapes[i].tokens, tune_shapes[i].width,
                  tune_shapes[i].hidden);
         fprintf(file, "%-22s %16.1f %16.1f\n", text, 1e-9 * flops / search->own.seconds[i],
-                1e-9 * flops / search->best.seconds[i]);
+                1e-9 * flops / best->seconds[i]);
     }
     fprintf(file, "CLBlast takes %.2f times as long%s; %zu measured, %zu invalid\n",
-            search->best_score,
-            search->has_best_point ? "" : " with the parameters in force, the best found",
-            search->num_measured, search->num_invalid);
+            by_point ? search->best_score : search->in_force_score,
+            by_point ? "" : " with the parameters in force, the best found", search->num_measured,
+            search->num_invalid);
 }
 
 static bool deliver(const search *search) {
     char note_text[256];
-    int prefers = search->best_score <= 1.0;
+    bool by_point = point_is_best(search);
+    double score = by_point ? search->best_score : search->in_force_score;
     const char *path = search->options->output;
     snprintf(note_text, sizeof note_text,
              "clformer-bench tune gemm: CLBlast takes %.2f times as long as our own tiles, "
              "geometric mean of %d FFN shapes in fp32; %zu configurations measured",
-             search->best_score, TUNE_SHAPES, search->num_measured);
-    json_t *rules =
-        tune_rules(search->own.device, search->has_best_point ? &search->best_point : NULL, prefers,
-                   note_text);
+             score, TUNE_SHAPES, search->num_measured);
+    json_t *rules = tune_rules(search->own.device, by_point ? &search->best_point : NULL,
+                               score <= 1.0, note_text);
     if (path) {
         print_times(stdout, search);
         return write_rules(path, rules);

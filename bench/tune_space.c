@@ -27,6 +27,31 @@ static const struct {
     [VWN] = {"VWN", 4, {1, 2, 4, 8}},
 };
 
+const tune_point tune_known_points[TUNE_KNOWN_POINTS] = {
+    {{[KWG] = 32,
+      [KWI] = 1,
+      [MDIMA] = 2,
+      [MDIMC] = 2,
+      [MWG] = 64,
+      [NDIMB] = 2,
+      [NDIMC] = 2,
+      [NWG] = 16,
+      [VWM] = 8,
+      [VWN] = 8}},
+    {{[KWG] = 32,
+      [KWI] = 2,
+      [MDIMA] = 16,
+      [MDIMC] = 16,
+      [MWG] = 128,
+      [NDIMB] = 8,
+      [NDIMC] = 8,
+      [NWG] = 64,
+      [SA] = 1,
+      [SB] = 1,
+      [VWM] = 4,
+      [VWN] = 4}},
+};
+
 /* ---- Drawing ---- */
 
 /* xorshift64 (Marsaglia, 2003). */

@@ -14,6 +14,10 @@ typedef struct tune_point {
     int values[TUNE_PARAMETERS];
 } tune_point;
 
+/* Good ones elsewhere, to begin with: for CPUs through PoCL, and for GPUs. */
+#define TUNE_KNOWN_POINTS 2
+extern const tune_point tune_known_points[TUNE_KNOWN_POINTS];
+
 /* A state of a random sequence; any value but 0 begins one. */
 typedef uint64_t tune_random;
 
