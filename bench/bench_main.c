@@ -20,6 +20,8 @@ const command_entry command_table[] = {
      "Two files of JSON records: exit code 3 if a share of the ceiling fell.", command_compare},
     {"demo", FOR_DEMO, "demo [options]",
      "Every operator on recorded tensors of a real model and its document's cases.", command_demo},
+    {"tune", FOR_TUNE, "tune gemm [options]",
+     "Searches CLBlast's parameters and writes rules for CLFORMER_TUNE_PATH.", command_tune},
     {NULL, 0, NULL, NULL, NULL},
 };
 

@@ -10,5 +10,6 @@ int command_run(const options *options);
 int command_explain(const options *options);
 int command_compare(const options *options);
 int command_demo(const options *options);
+int command_tune(const options *options);
 
 #endif

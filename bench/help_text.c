@@ -14,6 +14,7 @@ void print_help(FILE *stream) {
           "  clformer-bench explain OPERATOR      how cases would run, and why so\n"
           "  clformer-bench compare OLD NEW       find regressions between two JSON files\n"
           "  clformer-bench demo                  every operator on real and document cases\n"
+          "  clformer-bench tune gemm             search CLBlast's parameters, write rules\n"
           "\n"
           "  -d, --device D       gpu, cpu, 0:1 or part of a name ($CLFORMER_DEVICE)\n"
           "  -s, --suite SUITE    seed (operator document's cases), quick, extra, real\n"

@@ -118,6 +118,13 @@ static bool set_threshold(options *out, const char *value) {
               : fail("--threshold: '%s' is not accepted; accepted: 0 to below 1, e.g. 0.10", value);
 }
 
+static bool set_budget(options *out, const char *value) {
+    double seconds = -1.0;
+    bool ok = parse_double(value, &seconds) && seconds >= 1.0 && seconds <= 86400.0;
+    out->budget = seconds;
+    return ok ? true : fail("--budget: '%s' is not accepted; accepted: 1 to 86400 seconds", value);
+}
+
 static bool set_peaks(options *out, const char *value) {
     (void)value;
     out->peaks = true;
@@ -142,7 +149,7 @@ static bool set_quiet(options *out, const char *value) {
 }
 
 #define FOR_CASES   (FOR_RUN | FOR_EXPLAIN)
-#define FOR_DEVICES (FOR_INFO | FOR_RUN | FOR_EXPLAIN | FOR_DEMO)
+#define FOR_DEVICES (FOR_INFO | FOR_RUN | FOR_EXPLAIN | FOR_DEMO | FOR_TUNE)
 
 const option_entry option_table[] = {
     {"device", 'd', "D", FOR_DEVICES, set_device,
@@ -161,13 +168,17 @@ const option_entry option_table[] = {
      "also time these: a list of peers as in `list`, all, or none (default)"},
     {"measure", 0, "WHAT", FOR_RUN, set_measure,
      "time (default), or overhead: plan creation and enqueue as well"},
-    {"runs", 'n', "N", FOR_RUN, set_runs, "exactly N timed runs, 1 to 200"},
+    {"runs", 'n', "N", FOR_RUN | FOR_TUNE, set_runs,
+     "exactly N timed runs, 1 to 200; tune: new configurations, at most"},
     {"min-time", 0, "SECONDS", FOR_RUN | FOR_DEMO, set_min_time,
      "timed runs last at least this long together (0.3)"},
-    {"seed", 0, "N", FOR_RUN | FOR_DEMO, set_seed, "seed of test data and sampled rows (1)"},
+    {"seed", 0, "N", FOR_RUN | FOR_DEMO | FOR_TUNE, set_seed,
+     "seed of test data, sampled rows, and the search (1)"},
     {"format", 'f', "FORMAT", FOR_RUN, set_format,
      "console (default), json (one object a line), csv"},
-    {"output", 'o', "FILE", FOR_RUN, set_output, "write results to FILE instead of stdout"},
+    {"output", 'o', "FILE", FOR_RUN | FOR_TUNE, set_output,
+     "write results to FILE instead of stdout"},
+    {"budget", 0, "SECONDS", FOR_TUNE, set_budget, "time of the search, 1 to 86400 (300)"},
     {"data", 0, "DIR", FOR_CASES | FOR_DEMO, set_data,
      "folder with recorded tensors of real models"},
     {"threshold", 0, "SHARE", FOR_COMPARE, set_threshold,

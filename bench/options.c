@@ -209,6 +209,12 @@ static bool check_positional(reader *reader) {
         wanted = 2;
         out->old_file = reader->positional[0];
         out->new_file = reader->positional[1];
+    } else if (out->command->mask & FOR_TUNE) {
+        wanted = 1;
+        out->tuned = reader->positional[0];
+        if (out->tuned && strcmp(out->tuned, "gemm") != 0) {
+            return fail("'%s' cannot be tuned; accepted: gemm", out->tuned);
+        }
     }
     if (reader->num_positional > wanted) {
         return fail("'%s' is one argument too many; usage: clformer-bench %s",
@@ -227,6 +233,7 @@ static void set_defaults(options *out) {
                      .timing = {.min_seconds = 0.3},
                      .seed = 1,
                      .threshold = 0.10,
+                     .budget = 300.0,
                      .peaks = true};
 }
 
@@ -247,7 +254,7 @@ static bool read_without_command(int argc, char **argv, int *exit_code) {
     } else if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
         print_version(stdout);
     } else {
-        complain("unknown command '%s'; accepted: info, list, run, explain, compare, demo, "
+        complain("unknown command '%s'; accepted: info, list, run, explain, compare, demo, tune, "
                  "--help, --help-all, --version",
                  word);
         *exit_code = EXIT_USAGE;

@@ -13,7 +13,8 @@ enum {
     FOR_EXPLAIN = 8,
     FOR_COMPARE = 16,
     FOR_DEMO = 32,
-    FOR_ALL = 63
+    FOR_TUNE = 64,
+    FOR_ALL = 127
 };
 
 typedef enum verify_mode { VERIFY_OFF, VERIFY_SAMPLE, VERIFY_FULL } verify_mode;
@@ -33,6 +34,7 @@ typedef struct options {
     const operator_benchmark *benchmark; /* run, explain */
     const char *old_file;                /* compare */
     const char *new_file;
+    const char *tuned; /* tune: what */
 
     const char *device; /* NULL: the library's choice */
     clf_variant variant;
@@ -50,6 +52,7 @@ typedef struct options {
     measure_request timing;
     uint64_t seed;
     double threshold;
+    double budget; /* seconds */
     bool peaks;
     const char *data_folder;
     bool quiet;

@@ -29,6 +29,10 @@ install(FILES "${PROJECT_BINARY_DIR}/generated/clformer-config.cmake"
 # Relative, so that the installed tree may be moved.
 file(RELATIVE_PATH path_to_prefix "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
 string(REGEX REPLACE "/$" "" path_to_prefix "${path_to_prefix}")
+set(pkgconfig_clblast "")
+if(has_clblast)
+    set(pkgconfig_clblast ", clblast >= 1.5")
+endif()
 configure_file("${PROJECT_SOURCE_DIR}/cmake/clformer.pc.in"
     "${PROJECT_BINARY_DIR}/generated/clformer.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/generated/clformer.pc"

@@ -33,6 +33,9 @@ set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libclformer-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
     "${library_package} (= ${PROJECT_VERSION}), ocl-icd-opencl-dev | opencl-dev, opencl-c-headers, libjansson-dev (>= 2.13)")
+if(has_clblast)
+    string(APPEND CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS ", libclblast-dev (>= 1.5)")
+endif()
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION
     "${PROJECT_DESCRIPTION}: headers, static library, CMake and pkg-config files")
 

@@ -19,7 +19,12 @@ void clf_i_device_release(clf_device *device) {
     if (device == NULL || atomic_fetch_sub(&device->references, 1) != 1) {
         return;
     }
+    if (device->library_state != NULL) {
+        device->release_library_state(device->library_state);
+        clf_i_release(device->library_state);
+    }
     clf_i_program_cache_clear(device);
+    pthread_mutex_destroy(&device->library_lock);
     pthread_mutex_destroy(&device->extensions_lock);
     pthread_mutex_destroy(&device->programs_lock);
     clReleaseContext(device->context);
@@ -41,6 +46,7 @@ static clf_status make_device(cl_context context, cl_device_id id,
     device->capabilities = *capabilities;
     pthread_mutex_init(&device->programs_lock, NULL);
     pthread_mutex_init(&device->extensions_lock, NULL);
+    pthread_mutex_init(&device->library_lock, NULL);
     *out_device = device;
     return CLF_SUCCESS;
 }

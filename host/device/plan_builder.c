@@ -34,10 +34,11 @@ clf_status clf_i_plan_create(clf_device *device, const char *operator_name, clf_
     plan->operator_name = operator_name;
     plan->parameters = json_object();
     plan->passed_over = json_array();
+    plan->products = json_array();
     plan->device = device;
     clf_i_device_retain(device);
     *out_plan = plan;
-    if (plan->parameters == NULL || plan->passed_over == NULL) {
+    if (plan->parameters == NULL || plan->passed_over == NULL || plan->products == NULL) {
         return clf_i_fail(CLF_ERR_OUT_OF_MEMORY, "out of host memory for a plan");
     }
     return CLF_SUCCESS;
@@ -136,6 +137,18 @@ clf_status clf_i_plan_set_parameter(clf_plan *plan, const char *name, int64_t va
     return CLF_SUCCESS;
 }
 
+clf_status clf_i_plan_add_product(clf_plan *plan, const char *provider, const char *not_taken,
+                                  const char *reason) {
+    json_t *product = json_pack("{s:s, s:s, s:s}", "provider", provider, "not_taken", not_taken,
+                                "reason", reason);
+    if (json_array_append_new(plan->products, product) != 0) {
+        return clf_i_fail(CLF_ERR_OUT_OF_MEMORY, "out of host memory for a plan's products");
+    }
+    clf_i_log(CLF_LOG_DISPATCH, "%s: matrix product by %s, not by %s: %s", plan->operator_name,
+              provider, not_taken, reason);
+    return CLF_SUCCESS;
+}
+
 void clf_i_plan_set_cost(clf_plan *plan, double flops, double bytes) {
     plan->flops = flops;
     plan->bytes = bytes;
@@ -155,6 +168,13 @@ size_t clf_i_plan_reserve_workspace(clf_plan *plan, size_t size) {
     plan->workspace_size +=
         (size + WORKSPACE_ALIGNMENT - 1) / WORKSPACE_ALIGNMENT * WORKSPACE_ALIGNMENT;
     return offset;
+}
+
+size_t clf_i_plan_reserve_region(clf_plan *plan, size_t size) {
+    const size_t given = plan->device->capabilities.base_alignment;
+    const size_t alignment = given > WORKSPACE_ALIGNMENT ? given : WORKSPACE_ALIGNMENT;
+    plan->workspace_size = (plan->workspace_size + alignment - 1) / alignment * alignment;
+    return clf_i_plan_reserve_workspace(plan, size);
 }
 
 /* ---- Launches ---- */
@@ -271,14 +291,15 @@ static clf_status make_launch(clf_plan *plan, const clf_i_step *step, clf_i_laun
     return set_arguments(plan, launch, step);
 }
 
-static clf_status reserve_launch(clf_plan *plan) {
+clf_i_launch *clf_i_plan_new_launch(clf_plan *plan) {
     if (plan->num_launches < plan->launch_capacity) {
-        return CLF_SUCCESS;
+        return &plan->launches[plan->num_launches++];
     }
     const size_t capacity = plan->launch_capacity == 0 ? 4 : plan->launch_capacity * 2;
     clf_i_launch *launches = clf_i_allocate(capacity, sizeof *launches);
     if (launches == NULL) {
-        return clf_i_fail(CLF_ERR_OUT_OF_MEMORY, "out of host memory for a plan's steps");
+        (void)clf_i_fail(CLF_ERR_OUT_OF_MEMORY, "out of host memory for a plan's steps");
+        return NULL;
     }
     if (plan->num_launches > 0) {
         memcpy(launches, plan->launches, plan->num_launches * sizeof *launches);
@@ -286,19 +307,17 @@ static clf_status reserve_launch(clf_plan *plan) {
     clf_i_release(plan->launches);
     plan->launches = launches;
     plan->launch_capacity = capacity;
-    return CLF_SUCCESS;
+    return &plan->launches[plan->num_launches++];
 }
 
 clf_status clf_i_plan_add_step(clf_plan *plan, const clf_i_step *step) {
-    clf_status status = check_step(plan, step);
-    if (status == CLF_SUCCESS) {
-        status = reserve_launch(plan);
-    }
+    const clf_status status = check_step(plan, step);
     if (status != CLF_SUCCESS) {
         return status;
     }
     /* Counted before it is complete: destroying the plan then frees what there is of it. */
-    return make_launch(plan, step, &plan->launches[plan->num_launches++]);
+    clf_i_launch *launch = clf_i_plan_new_launch(plan);
+    return launch != NULL ? make_launch(plan, step, launch) : CLF_ERR_OUT_OF_MEMORY;
 }
 
 clf_status clf_i_plan_finish(clf_plan *plan) {
@@ -314,6 +333,7 @@ clf_status clf_i_plan_finish(clf_plan *plan) {
 }
 
 static void clear_launch(clf_i_launch *launch) {
+    clf_i_foreign_destroy(launch->foreign);
     if (launch->kernel != NULL) {
         clReleaseKernel(launch->kernel);
     }
@@ -341,6 +361,7 @@ void clf_plan_destroy(clf_plan *plan) {
     clf_i_text_clear(&plan->problem);
     json_decref(plan->parameters);
     json_decref(plan->passed_over);
+    json_decref(plan->products);
     clf_i_device_release(plan->device);
     clf_i_release(plan);
 }

@@ -63,6 +63,9 @@ clf_status clf_i_plan_set_problem(clf_plan *plan, clf_i_text *problem);
  */
 size_t clf_i_plan_reserve_workspace(clf_plan *plan, size_t size);
 
+/* The same, aligned so that the part can be a buffer of its own (CLF_I_REGION). */
+size_t clf_i_plan_reserve_region(clf_plan *plan, size_t size);
+
 /*
  * Gives the plan constant data that its kernels read: copied to a buffer on the device now.
  * `*out_table` is the number to name it by in CLF_I_TABLE.
@@ -74,15 +77,16 @@ typedef enum clf_i_argument_kind {
     CLF_I_ARGUMENT_TENSOR, /* two kernel arguments: the buffer, and its offset in elements (long) */
     CLF_I_ARGUMENT_VALUE,  /* copied when the step is added                                       */
     CLF_I_ARGUMENT_TABLE,  /* one kernel argument: the table's buffer */
-    CLF_I_ARGUMENT_WORKSPACE /* two kernel arguments: the buffer, and an offset in units (long) */
+    CLF_I_ARGUMENT_WORKSPACE, /* two kernel arguments: the buffer, and an offset in units (long) */
+    CLF_I_ARGUMENT_REGION     /* foreign steps only: part of the workspace as a buffer of its own */
 } clf_i_argument_kind;
 
 typedef struct clf_i_argument {
     clf_i_argument_kind kind;
     clf_slot slot;     /* TENSOR */
     const void *value; /* VALUE */
-    size_t size;       /* VALUE: bytes; WORKSPACE: bytes of a unit */
-    size_t offset;     /* WORKSPACE: bytes; TABLE: its number */
+    size_t size;       /* VALUE, REGION: bytes; WORKSPACE: bytes of a unit */
+    size_t offset;     /* WORKSPACE, REGION: bytes; TABLE: its number */
 } clf_i_argument;
 
 #define CLF_I_TENSOR(slot_)                                                                        \
@@ -94,6 +98,9 @@ typedef struct clf_i_argument {
 /* As a tensor's: the offset, a multiple of the element's size, counts elements. */
 #define CLF_I_WORKSPACE_ELEMENTS(offset_, size_)                                                   \
     { CLF_I_ARGUMENT_WORKSPACE, (clf_slot)0, NULL, size_, offset_ }
+/* Of clf_i_plan_reserve_region. */
+#define CLF_I_REGION(offset_, size_)                                                               \
+    { CLF_I_ARGUMENT_REGION, (clf_slot)0, NULL, size_, offset_ }
 #define CLF_I_TABLE(table_)                                                                        \
     { CLF_I_ARGUMENT_TABLE, (clf_slot)0, NULL, 0, table_ }
 
@@ -119,6 +126,44 @@ typedef struct clf_i_step {
 
 /* Builds the program (or takes it from a cache) and adds the launch. */
 clf_status clf_i_plan_add_step(clf_plan *plan, const clf_i_step *step);
+
+/* Where an argument of a foreign step lies now. */
+typedef struct clf_i_place {
+    cl_mem buffer;
+    size_t offset; /* in elements of a tensor, in units of the workspace; 0 in a region */
+} clf_i_place;
+
+/*
+ * A call into another library, which enqueues its commands and waits for none of them. `done`, if
+ * it is not NULL, receives an event that is complete when all of them are. `data` is the step's.
+ */
+typedef clf_status (*clf_i_foreign_call)(cl_command_queue queue, const clf_i_place *places,
+                                         const void *data, cl_event *done);
+
+#define CLF_I_MAX_PLACES 4
+
+typedef struct clf_i_foreign_step {
+    const char *library; /* both have static storage; for clf_plan_describe */
+    const char *routine;
+    clf_i_foreign_call call;
+    const void *data; /* copied */
+    size_t data_size;
+    const clf_i_argument *arguments; /* TENSOR, WORKSPACE or REGION: one place each */
+    size_t num_arguments;            /* at most CLF_I_MAX_PLACES */
+    const clf_i_define *figures;     /* for clf_plan_describe; names have static storage */
+    size_t num_figures;
+} clf_i_foreign_step;
+
+/*
+ * Adds the call. It runs in its turn: on an out-of-order queue, and where it is the first step with
+ * events to wait for, a barrier in the queue goes before it, because such libraries take no events.
+ */
+clf_status clf_i_plan_add_foreign_step(clf_plan *plan, const clf_i_foreign_step *step);
+
+/* For clf_plan_describe: what computes the plan's next matrix product, and why the other one does
+ * not. Strings with static storage, but for the reason, which is copied. */
+clf_status clf_i_plan_add_product(clf_plan *plan, const char *provider, const char *not_taken,
+                                  const char *reason);
 
 /* Last checks and the log line; `*plan` is usable afterwards. */
 clf_status clf_i_plan_finish(clf_plan *plan);

@@ -28,7 +28,20 @@ static json_t *tensor_value(const clf_i_binding *binding) {
                      binding->access == CLF_I_READ ? "read" : "write");
 }
 
+static json_t *foreign_value(const clf_i_foreign *foreign) {
+    json_t *figures = json_object();
+    for (size_t i = 0; i < foreign->num_figures; ++i) {
+        json_object_set_new(figures, foreign->figures[i].name,
+                            json_integer(foreign->figures[i].value));
+    }
+    return json_pack("{s:s, s:s, s:o}", "library", foreign->library, "routine", foreign->routine,
+                     "figures", figures);
+}
+
 static json_t *step_value(const clf_i_launch *launch) {
+    if (launch->foreign != NULL) {
+        return foreign_value(launch->foreign);
+    }
     return json_pack("{s:s, s:s, s:o, s:o, s:I}", "kernel", launch->name, "options",
                      launch->options.data, "global", sizes(launch->global, launch->dimensions),
                      "local", sizes(launch->local, launch->dimensions), "local_memory",
@@ -47,14 +60,16 @@ static json_t *plan_value(const clf_plan *plan) {
         const size_t own = plan->launches[i].local_memory;
         local_memory = own > local_memory ? own : local_memory;
     }
-    return json_pack("{s:s, s:s, s:s, s:s, s:O, s:o, s:O, s:o, s:f, s:f, s:I, s:I, s:f}",
+    /* Only plans with matrix products have the key. */
+    json_t *products = json_array_size(plan->products) > 0 ? plan->products : NULL;
+    return json_pack("{s:s, s:s, s:s, s:s, s:O, s:O*, s:o, s:O, s:o, s:f, s:f, s:I, s:I, s:f}",
                      "operator", plan->operator_name, "device", plan->device->capabilities.name,
                      "problem", plan->problem.data != NULL ? plan->problem.data : "", "variant",
                      clf_i_variant_name(plan->variant), "variants_not_taken", plan->passed_over,
-                     "tensors", tensors, "parameters", plan->parameters, "steps", steps, "flops",
-                     plan->flops, "bytes", plan->bytes, "local_memory", (json_int_t)local_memory,
-                     "workspace", (json_int_t)plan->workspace_size, "seconds_to_plan",
-                     plan->seconds_to_plan);
+                     "products", products, "tensors", tensors, "parameters", plan->parameters,
+                     "steps", steps, "flops", plan->flops, "bytes", plan->bytes, "local_memory",
+                     (json_int_t)local_memory, "workspace", (json_int_t)plan->workspace_size,
+                     "seconds_to_plan", plan->seconds_to_plan);
 }
 
 clf_status clf_plan_describe(const clf_plan *plan, char *json, size_t *size) {

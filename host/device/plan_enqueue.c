@@ -212,30 +212,39 @@ static clf_status set_arguments(clf_plan *plan) {
     return CLF_SUCCESS;
 }
 
+static clf_status launch_one(clf_plan *plan, const clf_i_launch *launch, cl_command_queue queue,
+                             cl_uint num_wait, const cl_event *wait, cl_event *done) {
+    if (launch->foreign != NULL) {
+        return clf_i_foreign_run(plan, launch->foreign, queue, num_wait, wait, done);
+    }
+    return clf_i_cl_check("clEnqueueNDRangeKernel",
+                          clEnqueueNDRangeKernel(queue, launch->kernel, launch->dimensions, NULL,
+                                                 launch->global, launch->local, num_wait, wait,
+                                                 done));
+}
+
 /* On an out-of-order queue each step waits for the one before. */
-static clf_status launch_all(const clf_plan *plan, cl_command_queue queue, bool is_in_order,
+static clf_status launch_all(clf_plan *plan, cl_command_queue queue, bool is_in_order,
                              cl_uint num_wait, const cl_event *wait, cl_event *done) {
     cl_event previous = NULL;
     for (size_t i = 0; i < plan->num_launches; ++i) {
-        const clf_i_launch *launch = &plan->launches[i];
         const bool is_last = i + 1 == plan->num_launches;
         const bool chains = i > 0 && !is_in_order;
         cl_event current = NULL;
         cl_event *const wanted = is_last ? done : is_in_order ? NULL : &current;
-        const cl_int code = clEnqueueNDRangeKernel(queue, launch->kernel, launch->dimensions, NULL,
-                                                   launch->global, launch->local,
-                                                   i == 0   ? num_wait
-                                                   : chains ? 1
-                                                            : 0,
-                                                   i == 0   ? wait
-                                                   : chains ? &previous
-                                                            : NULL,
-                                                   wanted);
+        const clf_status status = launch_one(plan, &plan->launches[i], queue,
+                                             i == 0   ? num_wait
+                                             : chains ? 1
+                                                      : 0,
+                                             i == 0   ? wait
+                                             : chains ? &previous
+                                                      : NULL,
+                                             wanted);
         if (previous != NULL) {
             clReleaseEvent(previous);
         }
-        if (code != CL_SUCCESS) {
-            return clf_i_cl_fail("clEnqueueNDRangeKernel", code);
+        if (status != CLF_SUCCESS) {
+            return status;
         }
         previous = current;
     }

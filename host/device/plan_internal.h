@@ -31,7 +31,20 @@ typedef struct clf_i_moving_argument {
     size_t offset; /* WORKSPACE: units */
 } clf_i_moving_argument;
 
+/* A call into another library; all copied from the step. */
+typedef struct clf_i_foreign {
+    const char *library;
+    const char *routine;
+    clf_i_foreign_call call;
+    void *data;
+    clf_i_argument arguments[CLF_I_MAX_PLACES];
+    size_t num_arguments;
+    clf_i_define *figures;
+    size_t num_figures;
+} clf_i_foreign;
+
 typedef struct clf_i_launch {
+    clf_i_foreign *foreign; /* if it is not NULL, nothing else here is used */
     cl_kernel kernel;
     const char *name;
     clf_i_text options;
@@ -64,6 +77,7 @@ struct clf_plan {
     clf_i_text problem;
     json_t *parameters;  /* name -> value */
     json_t *passed_over; /* [{variant, reason}] */
+    json_t *products;    /* [{provider, not_taken, reason}] */
     double seconds_to_plan;
 };
 
@@ -77,6 +91,14 @@ void clf_i_binding_clear(clf_i_binding *binding);
 clf_status clf_i_plan_check_overlap(clf_plan *plan);
 
 clf_i_binding *clf_i_plan_find_binding(clf_plan *plan, clf_slot slot);
+
+/* A new step at the plan's end, zeroed. NULL after clf_i_fail. */
+clf_i_launch *clf_i_plan_new_launch(clf_plan *plan);
+
+/* Steps that are calls into other libraries; see plan_foreign.c. `wait` as of clf_plan_enqueue. */
+clf_status clf_i_foreign_run(clf_plan *plan, const clf_i_foreign *foreign, cl_command_queue queue,
+                             cl_uint num_wait, const cl_event *wait, cl_event *done);
+void clf_i_foreign_destroy(clf_i_foreign *foreign);
 
 double clf_i_seconds(void); /* monotonic */
 

@@ -6,19 +6,21 @@
 #include "device/plan_builder.h"
 #include "ffn/ffn_arguments.h"
 #include "ffn/ffn_text.h"
-#include "gemm/own_tiles.h"
+#include "gemm/gemm_plan.h"
 #include "shape/view.h"
 
-#define HIDDEN_BYTES ((int64_t)1 << 26) /* of a chunk's hidden activations, if more than one row */
-#define CHUNK_ROWS   384                /* chunks are multiples of it, where that fits */
+/* Workspace of a chunk, if it is more than one row, without what does not grow with the rows. */
+#define CHUNK_BYTES  ((double)(1 << 26))
+#define CHUNK_ROWS   384 /* chunks are multiples of it, where that fits */
+#define NUM_PRODUCTS 2
 
 /* A plan in the making. */
 typedef struct building {
     clf_plan *plan;
     const clf_i_ffn_request *request;
     clf_variant variant;
-    clf_i_gemm_ranges ranges;
-    clf_i_gemm_tiling tiling;
+    int64_t *ends; /* of the experts' ranges, or, without experts, of the one range */
+    clf_i_gemm gemm;
     clf_i_gemm_operand hidden;
     int64_t chunk_rows;
 } building;
@@ -68,35 +70,35 @@ static clf_i_gemm_operand operand_of(clf_slot slot, const clf_tensor *tensor) {
 
 /* ---- Ranges of tokens ---- */
 
-/* The ends of the experts' ranges, or, without experts, of the one range. */
-static clf_status add_ends(building *building) {
+static clf_status make_ends(building *building) {
     const clf_i_ffn_experts *experts = &building->request->experts;
     const size_t count = experts->is_given ? (size_t)experts->count : 1;
-    int64_t *ends = clf_i_allocate(count, sizeof *ends);
-    if (ends == NULL) {
+    building->ends = clf_i_allocate(count, sizeof *building->ends);
+    if (building->ends == NULL) {
         return clf_i_fail(CLF_ERR_OUT_OF_MEMORY, "out of host memory for the experts' tokens");
     }
     for (size_t i = 0; i < count; ++i) {
-        ends[i] = experts->is_given ? experts->ranges[i].end : building->request->num_tokens;
+        building->ends[i] =
+            experts->is_given ? experts->ranges[i].end : building->request->num_tokens;
     }
-    const clf_status status =
-        clf_i_plan_add_table(building->plan, ends, count * sizeof *ends, &building->ranges.table);
-    clf_i_release(ends);
-    return status;
+    return CLF_SUCCESS;
 }
 
-static clf_status make_ranges(building *building) {
+static clf_status make_ranges(building *building, clf_i_gemm_ranges *ranges) {
     const clf_i_ffn_experts *experts = &building->request->experts;
-    building->ranges.num_groups = experts->is_given ? experts->count : 1;
-    building->ranges.is_on_device = experts->is_on_device;
+    memset(ranges, 0, sizeof *ranges);
+    ranges->num_groups = experts->is_given ? experts->count : 1;
+    ranges->is_on_device = experts->is_on_device;
     if (experts->is_on_device) {
-        building->ranges.slot = CLF_SLOT_EXPERT_TOKENS;
-        building->ranges.stride = experts->stride;
-        building->ranges.is_index = building->request->args.tokens_index_flag;
+        ranges->slot = CLF_SLOT_EXPERT_TOKENS;
+        ranges->stride = experts->stride;
+        ranges->is_index = building->request->args.tokens_index_flag;
         return CLF_SUCCESS;
     }
-    building->ranges.is_index = true;
-    return add_ends(building);
+    const clf_status status = make_ends(building);
+    ranges->ends = building->ends;
+    ranges->is_index = true;
+    return status;
 }
 
 /* ---- Products ---- */
@@ -184,56 +186,82 @@ static void describe_second(const building *building, int64_t first_row,
     set_layer(&request->layers[1], problem);
 }
 
+/* Both products of the chunk that begins with `first_row`; returns how many have columns. */
+static size_t describe_products(const building *building, int64_t first_row,
+                                clf_i_gemm_request products[NUM_PRODUCTS]) {
+    memset(products, 0, NUM_PRODUCTS * sizeof products[0]);
+    describe_first(building, first_row, &products[0]);
+    describe_second(building, first_row, &products[1]);
+    if (products[0].problem.columns > 0) {
+        return NUM_PRODUCTS;
+    }
+    products[0] = products[1]; /* there is nothing to compute but its bias */
+    return 1;
+}
+
 static clf_status add_chunk(building *building, int64_t first_row) {
-    typedef void (*describe)(const struct building *, int64_t, clf_i_gemm_request *);
-    static const describe products[] = {describe_first, describe_second};
+    clf_i_gemm_request products[NUM_PRODUCTS];
+    const size_t count = describe_products(building, first_row, products);
     const int64_t num_tokens = building->request->num_tokens;
     const int64_t end = first_row + building->chunk_rows;
     clf_status status =
-        clf_i_own_tiles_add_table(building->plan, &building->tiling, &building->ranges, num_tokens,
-                                  first_row, end < num_tokens ? end : num_tokens);
-    for (size_t i = 0; i < 2 && status == CLF_SUCCESS; ++i) {
-        clf_i_gemm_request product;
-        memset(&product, 0, sizeof product);
-        products[i](building, first_row, &product);
-        if (product.problem.columns > 0) {
-            status = clf_i_own_tiles_add_product(building->plan, &building->tiling, &product);
-        }
+        clf_i_gemm_begin_rows(&building->gemm, first_row, end < num_tokens ? end : num_tokens);
+    for (size_t i = 0; i < count && status == CLF_SUCCESS; ++i) {
+        status = clf_i_gemm_add(&building->gemm, i, &products[i]);
     }
     return status;
 }
 
-static void choose_chunks(building *building) {
-    const clf_i_ffn_request *request = building->request;
-    const int64_t row_bytes =
-        request->layers[1].depth * (int64_t)clf_dtype_size(request->hidden_dtype);
-    int64_t rows = row_bytes > 0 ? HIDDEN_BYTES / row_bytes : request->num_tokens;
-    if (rows >= CHUNK_ROWS) {
-        rows = rows / CHUNK_ROWS * CHUNK_ROWS;
+static clf_status decide_products(building *building) {
+    clf_i_gemm_request products[NUM_PRODUCTS];
+    const size_t count = describe_products(building, 0, products);
+    clf_status status = CLF_SUCCESS;
+    for (size_t i = 0; i < count && status == CLF_SUCCESS; ++i) {
+        status = clf_i_gemm_decide(&building->gemm, i, &products[i]);
     }
-    rows = rows > 1 ? rows : 1;
-    building->chunk_rows = rows < request->num_tokens ? rows : request->num_tokens;
-    building->hidden = (clf_i_gemm_operand){
-        .is_given = true,
-        .is_in_workspace = true,
-        .offset = clf_i_plan_reserve_workspace(building->plan,
-                                               (size_t)(building->chunk_rows * row_bytes)),
-        .dtype = request->hidden_dtype,
-    };
+    return status;
+}
+
+/* Tokens at a time, and workspace for them. */
+static clf_status choose_chunks(building *building) {
+    const clf_i_ffn_request *request = building->request;
+    const int64_t hidden_bytes =
+        request->layers[1].depth * (int64_t)clf_dtype_size(request->hidden_dtype);
+    const double row_bytes = (double)hidden_bytes + clf_i_gemm_row_bytes(&building->gemm);
+    const double most = row_bytes > 0.0 ? CHUNK_BYTES / row_bytes : (double)request->num_tokens;
+    int64_t rows = request->num_tokens;
+    if (most < (double)rows) {
+        rows = most >= CHUNK_ROWS ? (int64_t)most / CHUNK_ROWS * CHUNK_ROWS : (int64_t)most;
+        rows = rows > 1 ? rows : 1;
+    }
+    building->chunk_rows = rows;
+    building->hidden.offset =
+        clf_i_plan_reserve_workspace(building->plan, (size_t)(rows * hidden_bytes));
+    clf_i_gemm_request products[NUM_PRODUCTS];
+    const size_t count = describe_products(building, 0, products);
+    const clf_status status = clf_i_plan_set_parameter(building->plan, "tokens_per_chunk", rows);
+    return status == CLF_SUCCESS ? clf_i_gemm_reserve(&building->gemm, rows, products, count)
+                                 : status;
 }
 
 static clf_status add_steps(building *building) {
     const clf_i_ffn_request *request = building->request;
-    choose_chunks(building);
-    clf_status status = make_ranges(building);
+    clf_i_gemm_ranges ranges;
+    clf_status status = make_ranges(building, &ranges);
     if (status != CLF_SUCCESS) {
         return status;
     }
-    const int64_t hidden_width = request->layers[1].depth;
-    const int64_t out_width = request->layers[1].width;
-    clf_i_own_tiles_choose(building->plan, building->variant, building->chunk_rows,
-                           hidden_width > out_width ? hidden_width : out_width,
-                           building->ranges.num_groups, &building->tiling);
+    building->hidden = (clf_i_gemm_operand){
+        .is_given = true,
+        .is_in_workspace = true,
+        .dtype = request->hidden_dtype,
+    };
+    clf_i_gemm_begin(&building->gemm, building->plan, building->variant, &ranges,
+                     request->num_tokens);
+    status = decide_products(building);
+    if (status == CLF_SUCCESS) {
+        status = choose_chunks(building);
+    }
     for (int64_t row = 0; row < request->num_tokens && status == CLF_SUCCESS;
          row += building->chunk_rows) {
         status = add_chunk(building, row);
@@ -242,23 +270,6 @@ static clf_status add_steps(building *building) {
 }
 
 /* ---- Description ---- */
-
-static clf_status set_parameters(const building *building) {
-    const struct {
-        const char *name;
-        int64_t value;
-    } parameters[] = {
-        {"rows_per_tile", building->tiling.rows},
-        {"columns_per_tile", building->tiling.columns},
-        {"depths_per_block", building->tiling.depth},
-        {"tokens_per_chunk", building->chunk_rows},
-    };
-    clf_status status = CLF_SUCCESS;
-    for (size_t i = 0; i < sizeof parameters / sizeof parameters[0] && status == CLF_SUCCESS; ++i) {
-        status = clf_i_plan_set_parameter(building->plan, parameters[i].name, parameters[i].value);
-    }
-    return status;
-}
 
 static double bytes_of(const clf_tensor *tensor) {
     return (double)clf_i_view_num_elements(tensor) * (double)clf_dtype_bits(tensor->dtype) / 8.0;
@@ -313,7 +324,6 @@ static clf_status fill_plan(building *building) {
         status = add_steps(building);
         if (status == CLF_SUCCESS) {
             set_cost(building);
-            status = set_parameters(building);
         }
     }
     return status == CLF_SUCCESS ? clf_i_plan_finish(building->plan) : status;
@@ -341,6 +351,7 @@ clf_status clf_ffn_plan(clf_device *device, const clf_ffn_args *args, clf_plan *
         status = fill_plan(&building);
     }
     clf_i_ffn_request_clear(&request);
+    clf_i_release(building.ends);
     if (status != CLF_SUCCESS) {
         clf_plan_destroy(building.plan);
         return status;

@@ -39,9 +39,10 @@ typedef struct clf_i_gemm_request {
  * tensor. */
 typedef struct clf_i_gemm_ranges {
     bool is_on_device;
-    clf_slot slot;  /* a tensor */
-    int64_t stride; /* of it */
-    size_t table;   /* a table of the plan */
+    clf_slot slot;       /* a tensor */
+    int64_t stride;      /* of it */
+    size_t table;        /* a table of the plan */
+    const int64_t *ends; /* not on the device: what is in the table, while planning */
     bool is_index;
     int64_t num_groups;
 } clf_i_gemm_ranges;

@@ -23,6 +23,9 @@ static const struct {
     {"name", CLF_I_CLOSENESS_NAME},
 };
 
+/* What has parameters beside the kernels: the choice and the parameters of a library's products. */
+static const char *const other_names[] = {"clf_gemm"};
+
 /* Where a complaint comes from. */
 typedef struct place {
     const char *file;
@@ -70,8 +73,13 @@ static bool read_kernel(const json_t *value, clf_i_tuning_rule *rule, place wher
     if (!copy_string(value, rule->kernel, sizeof rule->kernel, "kernel", where)) {
         return false;
     }
+    for (size_t i = 0; i < sizeof other_names / sizeof other_names[0]; ++i) {
+        if (strcmp(rule->kernel, other_names[i]) == 0) {
+            return true;
+        }
+    }
     if (clf_i_kernel_file(rule->kernel) == NULL) {
-        complain(where, "kernel", rule->kernel, "a kernel of cl-kernels/manifest.def");
+        complain(where, "kernel", rule->kernel, "a kernel of cl-kernels/manifest.def, or clf_gemm");
         return false;
     }
     return true;

@@ -119,7 +119,8 @@ typedef struct clf_ffn_args {
  * Plans the operator. Slots: X, WEIGHT1, WEIGHT2, BIAS1, BIAS2, SCALE, OFFSET, DEQ_SCALE1,
  * DEQ_SCALE2, ANTIQUANT_SCALE1, ANTIQUANT_SCALE2, ANTIQUANT_OFFSET1, ANTIQUANT_OFFSET2,
  * EXPERT_TOKENS (those given), Y. All tensors may have any strides. Workspace: the activations of a
- * chunk of tokens, 64 MiB at most unless one token needs more.
+ * chunk of tokens, 64 MiB at most unless one token needs more; where CLBlast computes a product
+ * (docs/guide.md), a copy of its weight besides.
  *
  * CLF_ERR_PARAM_NULLPTR: device, args, out_plan, x, weight1, weight2, y or activation is NULL.
  * CLF_ERR_PARAM_INVALID: anything else that is not as above. Further as for

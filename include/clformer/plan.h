@@ -98,8 +98,9 @@ CLF_API CLF_CHECK_RESULT clf_status clf_plan_bind(clf_plan *plan, clf_slot slot,
 
 /*
  * The plan as a JSON object: operator, variant and why the other variants were not taken, tensors,
- * parameters (tile sizes), steps (kernel, global and local size), flops, bytes moved, local memory,
- * workspace. Sizes as in clf_device_describe.
+ * parameters (tile sizes), steps (kernel, global and local size; or library, routine and figures),
+ * what computes each matrix product and why the other provider does not, flops, bytes moved, local
+ * memory, workspace. Sizes as in clf_device_describe.
  */
 CLF_API CLF_CHECK_RESULT clf_status clf_plan_describe(const clf_plan *plan, char *json,
                                                       size_t *size);

@@ -28,6 +28,7 @@ static const variable variables[] = {
     {"CLFORMER_CACHE_SIZE", false, NULL}, /* looked at when something is stored */
     {"CLFORMER_TUNE_PATH", false, "tuning file "},
     {"CLFORMER_CPU_EXTENSIONS", false, NULL}, /* asked for by bf16 attention only */
+    {"CLFORMER_GEMM", false, NULL},           /* asked for by FFN only */
     {"CLFORMER_DUMP_DIR", false, NULL},
     {"XDG_CACHE_HOME", false, NULL},
     {"HOME", false, NULL},

@@ -56,6 +56,10 @@ done
 require "$work/libclformer0.files" "/lib/.*/libclformer\.so\.${version%%.*}$"
 require "$work/libclformer0.depends" 'ocl-icd-libopencl1'
 require "$work/libclformer0.depends" 'libjansson4'
+if grep -q '^Requires.private:.*clblast' "$work/build/generated/clformer.pc"; then
+    require "$work/libclformer0.depends" 'libclblast1'
+    require "$work/libclformer-dev.depends" 'libclblast-dev'
+fi
 require "$work/libclformer-dev.files" '/include/clformer/clformer\.h$'
 require "$work/libclformer-dev.files" '/lib/.*/libclformer\.a$'
 require "$work/libclformer-dev.files" '/lib/.*/libclformer\.so$'

@@ -1,7 +1,11 @@
 /* Each type of operand and each step of the epilogue at least once. */
 #include "ffn_races.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "ffn_tensors.h"
+#include "gemm/gemm_library.h"
 #include "test_json.h"
 
 typedef struct ffn_race {
@@ -19,6 +23,7 @@ typedef struct ffn_race {
 #define PORTABLE "clf_gemm_portable", CLF_VARIANT_PORTABLE
 #define CPU      "clf_gemm_cpu", CLF_VARIANT_CPU
 #define TILES    "clf_gemm_tiles", CLF_VARIANT_PORTABLE
+#define EPILOGUE "clf_gemm_epilogue", CLF_VARIANT_PORTABLE
 #define GLU      4 /* of test_ffn_activations: the first that takes halves */
 
 static const ffn_race races[] = {
@@ -33,6 +38,9 @@ static const ffn_race races[] = {
     {TILES, TEST_FFN_FP32, 0, 4, 4, 4, 4, TEST_EXPERTS_ENDS},
     {TILES, TEST_FFN_FP32, 0, 7, 3, 5, 3, TEST_EXPERTS_DEVICE_COUNTS},
     {TILES, TEST_FFN_BF16, 0, 6, 4, 4, 4, TEST_EXPERTS_DEVICE_ENDS},
+    {EPILOGUE, TEST_FFN_FP32, 2, 8, 16, 64, 16, TEST_EXPERTS_NONE},
+    {EPILOGUE, TEST_FFN_FP32, GLU, 5, 7, 9, 70, TEST_EXPERTS_COUNTS},
+    {EPILOGUE, TEST_FFN_FP32, 0, 3, 5, 65, 3, TEST_EXPERTS_NONE},
 };
 #define NUM_RACES (sizeof races / sizeof races[0])
 
@@ -79,7 +87,21 @@ static bool launches(const test_session *session, const ffn_case *tested, const 
     return found;
 }
 
+static bool is_epilogue(const char *kernel) {
+    return strcmp(kernel, "clf_gemm_epilogue") == 0;
+}
+
+bool ffn_race_can_run(const char *kernel) {
+    return !is_epilogue(kernel) || clf_i_gemm_the_library.prepare != NULL;
+}
+
 bool ffn_race_run(const test_session *session, size_t index) {
     const ffn_case tested = case_of(&races[index]);
-    return launches(session, &tested, races[index].kernel) && ffn_case_run(session, &tested);
+    if (is_epilogue(races[index].kernel)) {
+        setenv("CLFORMER_GEMM", "clblast", 1); /* our own tiles have theirs inside */
+    }
+    const bool passed =
+        launches(session, &tested, races[index].kernel) && ffn_case_run(session, &tested);
+    unsetenv("CLFORMER_GEMM");
+    return passed;
 }

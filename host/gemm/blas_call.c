@@ -1,0 +1,136 @@
+/* Products as calls of a BLAS, and smaller ones like them. */
+#include "gemm/blas_call.h"
+
+#include <string.h>
+
+#include "gemm/gemm_epilogue.h"
+
+/* The one step from row to row of an operand of the rows; false if there is none, or columns are
+ * not next to each other. */
+static bool find_row_step(const clf_i_row_space *rows, int operand, int64_t width, int64_t *step) {
+    const int64_t *strides = rows->strides[operand];
+    int64_t found = rows->num_rows > 1 ? 0 : width;
+    int64_t inner_rows = 1;
+    for (int32_t axis = rows->num_axes - 1; axis >= 0; --axis) {
+        if (rows->shape[axis] == 1) {
+            continue;
+        }
+        if (found == 0) {
+            found = strides[axis];
+        }
+        if (strides[axis] != found * inner_rows) {
+            return false;
+        }
+        inner_rows *= rows->shape[axis];
+    }
+    *step = found;
+    return found >= width && (width == 1 || rows->column_strides[operand] == 1);
+}
+
+static bool find_b_step(const clf_i_gemm_request *product, int64_t columns, clf_i_blas_call *call) {
+    const int64_t k_stride = product->problem.b_strides[1];
+    const int64_t n_stride = product->problem.b_strides[2];
+    const int64_t depth = product->problem.depth;
+    if ((columns == 1 || n_stride == 1) && (depth == 1 || k_stride >= columns)) {
+        call->b_step = depth == 1 ? columns : k_stride;
+        call->b_is_transposed = 0;
+        return true;
+    }
+    call->b_step = columns == 1 ? depth : n_stride;
+    call->b_is_transposed = 1;
+    return (depth == 1 || k_stride == 1) && call->b_step >= depth;
+}
+
+static int64_t columns_of_b(const clf_i_gemm_request *product) {
+    return product->problem.columns * (product->is_glu ? 2 : 1);
+}
+
+const char *clf_i_blas_call_make(const clf_i_gemm_request *product, int64_t num_rows,
+                                 clf_i_blas_call *call) {
+    const clf_i_gemm_problem *problem = &product->problem;
+    memset(call, 0, sizeof *call);
+    call->rows = num_rows;
+    call->columns = columns_of_b(product);
+    call->depth = problem->depth;
+    int64_t c_step = 0;
+    if (!find_row_step(&problem->rows, 0, problem->depth, &call->a_step)) {
+        return "the rows of its left operand are not dense, one step apart";
+    }
+    if (!find_row_step(&problem->rows, 1, problem->columns, &c_step)) {
+        return "the rows of its result are not dense, one step apart";
+    }
+    if (!find_b_step(product, call->columns, call)) {
+        return "neither rows nor columns of its weights are dense";
+    }
+    call->c_step = clf_i_gemm_needs_scratch(product) ? call->columns : c_step;
+    return NULL;
+}
+
+int64_t clf_i_blas_result_step(const clf_i_gemm_request *product) {
+    int64_t step = 0;
+    (void)find_row_step(&product->problem.rows, 1, product->problem.columns, &step);
+    return step;
+}
+
+static int64_t extent(int64_t outer, int64_t step, int64_t inner) {
+    return (outer - 1) * step + inner;
+}
+
+int64_t clf_i_blas_a_extent(const clf_i_blas_call *call) {
+    return extent(call->rows, call->a_step, call->depth);
+}
+
+int64_t clf_i_blas_b_extent(const clf_i_blas_call *call) {
+    return call->b_is_transposed ? extent(call->columns, call->b_step, call->depth)
+                                 : extent(call->depth, call->b_step, call->columns);
+}
+
+int64_t clf_i_blas_c_extent(const clf_i_blas_call *call) {
+    return extent(call->rows, call->c_step, call->columns);
+}
+
+/* ---- Smaller ones ---- */
+
+#define STEP ((int64_t)128)
+
+static int64_t shrink_size(int64_t size) {
+    return size < 2 * STEP ? size : STEP + size % STEP;
+}
+
+static int64_t grow_size(int64_t size, int64_t limit) {
+    const int64_t next = size + (size >= STEP ? size / STEP * STEP : 0);
+    return next < limit ? next : limit;
+}
+
+/* Dense where the original's rows are. */
+static int64_t similar_step(int64_t step, int64_t width, int64_t new_width) {
+    return new_width + (step > width);
+}
+
+static void set_steps(const clf_i_blas_call *like, clf_i_blas_call *call) {
+    call->a_step = similar_step(like->a_step, like->depth, call->depth);
+    call->b_step = like->b_is_transposed ? similar_step(like->b_step, like->depth, call->depth)
+                                         : similar_step(like->b_step, like->columns, call->columns);
+    call->c_step = similar_step(like->c_step, like->columns, call->columns);
+}
+
+void clf_i_blas_call_shrink(const clf_i_blas_call *full, clf_i_blas_call *small) {
+    memset(small, 0, sizeof *small);
+    small->rows = shrink_size(full->rows);
+    small->columns = shrink_size(full->columns);
+    small->depth = shrink_size(full->depth);
+    small->b_is_transposed = full->b_is_transposed;
+    set_steps(full, small);
+}
+
+bool clf_i_blas_call_grow(const clf_i_blas_call *full, clf_i_blas_call *small) {
+    if (small->rows == full->rows && small->columns == full->columns &&
+        small->depth == full->depth) {
+        return false;
+    }
+    small->rows = grow_size(small->rows, full->rows);
+    small->columns = grow_size(small->columns, full->columns);
+    small->depth = grow_size(small->depth, full->depth);
+    set_steps(full, small);
+    return true;
+}
