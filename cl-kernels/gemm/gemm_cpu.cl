@@ -52,8 +52,9 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_gemm_cpu(CLF_GE
         if (problem.depth == 0)
             clf_gemm_clear(sums, rows.count);
         clf_gemm_add_up(sums, a_block, b_panel, &rows, &operands, &problem, tile->group, column);
-        for (int from = 0; from < CLF_GEMM_RESULTS && column + from < problem.columns; from += 16)
+        for (int from = 0; from < CLF_GEMM_RESULTS && column + from < problem.columns;
+             from += CLF_GEMM_FINISHED)
             clf_gemm_finish(sums, &rows, &operands, &problem, tile->group, from, column + from,
-                            (int)min(16L, problem.columns - column - from));
+                            min(problem.columns, column + from + CLF_GEMM_FINISHED));
     }
 }

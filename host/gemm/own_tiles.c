@@ -22,6 +22,16 @@ enum {
 /* The ways of clf_gemm_cpu: CLF_GEMM_PRODUCT. */
 typedef enum product_way { BY_FLOATS, BY_BF16_PAIRS, BY_INT8_QUADS, BY_STREAM } product_way;
 
+static const struct {
+    const char *name;    /* in descriptions, if it is not the usual one */
+    int64_t word_depths; /* a block of depths is as many words, however many depths a word holds */
+} ways[] = {
+    [BY_FLOATS] = {NULL, 1},
+    [BY_BF16_PAIRS] = {"bf16_dot", 2},
+    [BY_INT8_QUADS] = {"int8_dot", 4},
+    [BY_STREAM] = {"few_rows", 1},
+};
+
 static int64_t smaller(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
@@ -48,7 +58,7 @@ static int64_t wanted_units(const clf_plan *plan) {
 static void choose_panels(const clf_plan *plan, int64_t num_rows, int64_t columns,
                           clf_i_gemm_tiling *tiling) {
     const clf_device *device = clf_i_plan_device(plan);
-    tiling->depth = round_up(clf_i_tuning_value(device, CPU_KERNEL, "depth", 16, 1024, 256), PANEL);
+    tiling->depth = round_up(clf_i_tuning_value(device, CPU_KERNEL, "depth", 64, 1024, 256), PANEL);
     tiling->rows =
         round_up(clf_i_tuning_value(device, CPU_KERNEL, "rows", 6, 384, 192), 2 * MICRO_ROWS);
     tiling->columns =
@@ -210,22 +220,20 @@ static product_way choose_way(const clf_plan *plan, const clf_i_gemm_tiling *til
     return BY_FLOATS;
 }
 
-/* A block of depths is as many words, however many depths a word holds. */
-static void set_cpu(const clf_plan *plan, const clf_i_gemm_tiling *tiling,
-                    const clf_i_gemm_request *request, int64_t columns, int64_t num_units,
-                    launch *launch) {
-    static const int64_t word_depths[] = {
-        [BY_FLOATS] = 1, [BY_BF16_PAIRS] = 2, [BY_INT8_QUADS] = 4, [BY_STREAM] = 1};
+static clf_status set_cpu(clf_plan *plan, const clf_i_gemm_tiling *tiling,
+                          const clf_i_gemm_request *request, int64_t columns, int64_t num_units,
+                          launch *launch) {
     const product_way way = choose_way(plan, tiling, request);
     const int64_t panel_words = way == BY_STREAM ? 16 : PANEL * (tiling->depth + 1);
     add_define(launch, "CLF_GEMM_PRODUCT", way);
     add_define(launch, "CLF_GEMM_COLUMNS", columns);
-    add_define(launch, "CLF_GEMM_DEPTH", tiling->depth * word_depths[way]);
+    add_define(launch, "CLF_GEMM_DEPTH", tiling->depth * ways[way].word_depths);
     launch->step.global[0] =
         (size_t)smaller(num_units, (int64_t)clf_i_plan_capabilities(plan)->compute_units);
     launch->step.local[0] = 1;
     launch->step.local_memory =
         (size_t)(4 * (tiling->rows * (tiling->depth + 16) + panel_words + tiling->rows * columns));
+    return ways[way].name != NULL ? clf_i_plan_set_parameter(plan, ways[way].name, 1) : CLF_SUCCESS;
 }
 
 static void set_portable(const clf_i_gemm_tiling *tiling, int64_t num_units, bool is_glu,
@@ -254,10 +262,11 @@ clf_status clf_i_own_tiles_add_product(clf_plan *plan, clf_i_gemm_tiling *tiling
     add_operands(&launch, request);
     add_argument(&launch, (clf_i_argument)CLF_I_WORKSPACE(tiling->workspace));
     add_argument(&launch, (clf_i_argument)CLF_I_VALUE(problem));
+    clf_status status = CLF_SUCCESS;
     if (is_cpu) {
-        set_cpu(plan, tiling, request, columns, num_units, &launch);
+        status = set_cpu(plan, tiling, request, columns, num_units, &launch);
     } else {
         set_portable(tiling, num_units, request->is_glu, &launch);
     }
-    return clf_i_plan_add_step(plan, &launch.step);
+    return status == CLF_SUCCESS ? clf_i_plan_add_step(plan, &launch.step) : status;
 }

@@ -4,35 +4,16 @@
  */
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "attention_draw.h"
 #include "attention_tensors.h"
 #include "cmocka_all.h"
-#include "device/cpu_extensions.h"
+#include "test_extensions.h"
 #include "test_json.h"
 
 #define NUM_CASES   60
 #define NUM_THREADS 8
 #define BUDGET      1.5e6 /* multiplications of one case */
-
-/* A device that has read the variable's value. */
-static void open_with(const test_session *session, const char *value, test_session *opened) {
-    cl_int code = CL_SUCCESS;
-    *opened = *session;
-    setenv("CLFORMER_CPU_EXTENSIONS", value, 1);
-    test_succeeds(clf_device_create(session->context, session->id, &opened->device));
-    (void)clf_i_cpu_extension_refusal(opened->device, CLF_I_CPU_BF16_DOT);
-    unsetenv("CLFORMER_CPU_EXTENSIONS");
-    opened->queue = clCreateCommandQueue(opened->context, opened->id, 0, &code);
-    assert_int_equal(code, CL_SUCCESS);
-}
-
-static void close_opened(test_session *opened) {
-    clReleaseCommandQueue(opened->queue);
-    clf_device_destroy(opened->device);
-}
 
 static int64_t plan_uses_dot(const test_session *session, clf_dtype dtype) {
     attention_case tested = attention_case_default();
@@ -54,19 +35,19 @@ static int64_t plan_uses_dot(const test_session *session, clf_dtype dtype) {
 static void test_attention_bf16_dot_follows_the_variable(void **state) {
     const test_session *session = (const test_session *)*state;
     test_session opened;
-    open_with(session, "off", &opened);
+    test_extensions_open(session, "off", &opened);
     assert_non_null(clf_i_cpu_extension_refusal(opened.device, CLF_I_CPU_BF16_DOT));
     assert_int_equal(plan_uses_dot(&opened, CLF_DTYPE_BF16), 0);
-    close_opened(&opened);
+    test_extensions_close(&opened);
 
-    open_with(session, "auto", &opened);
+    test_extensions_open(session, "auto", &opened);
     const char *refusal = clf_i_cpu_extension_refusal(opened.device, CLF_I_CPU_BF16_DOT);
     printf("bf16 dot products: %s\n", refusal != NULL ? refusal : "available");
     const bool expected = refusal == NULL && session->has_cpu_variant;
     assert_int_equal(plan_uses_dot(&opened, CLF_DTYPE_BF16), expected);
     assert_int_equal(plan_uses_dot(&opened, CLF_DTYPE_FP16), 0);
     assert_int_equal(plan_uses_dot(&opened, CLF_DTYPE_FP32), 0);
-    close_opened(&opened);
+    test_extensions_close(&opened);
 }
 
 static void test_attention_bf16_dot_is_described(void **state) {
@@ -74,12 +55,12 @@ static void test_attention_bf16_dot_is_described(void **state) {
     static char text[1 << 14];
     size_t size = sizeof text;
     test_session opened;
-    open_with(session, "off", &opened);
+    test_extensions_open(session, "off", &opened);
     test_succeeds(clf_device_describe(opened.device, text, &size));
     test_expect_contains(text, "cpu_extensions");
     test_expect_contains(text, "bf16_dot");
     test_expect_contains(text, clf_i_cpu_extension_refusal(opened.device, CLF_I_CPU_BF16_DOT));
-    close_opened(&opened);
+    test_extensions_close(&opened);
 }
 
 static void *ask(void *device) {
@@ -119,13 +100,13 @@ static void check_cases(const test_session *session, const char *value) {
     test_session opened;
     test_random random = test_random_from(test_seed());
     size_t failures = 0;
-    open_with(session, value, &opened);
+    test_extensions_open(session, value, &opened);
     for (size_t i = 0; i < NUM_CASES; i++) {
         const attention_case tested =
             attention_case_draw(&random, &kinds[i * NUM_KINDS / NUM_CASES], BUDGET);
         failures += !attention_case_run(&opened, &tested);
     }
-    close_opened(&opened);
+    test_extensions_close(&opened);
     printf("CLFORMER_CPU_EXTENSIONS=%s: %d cases, %zu failed\n", value, NUM_CASES, failures);
     assert_int_equal(failures, 0);
 }
