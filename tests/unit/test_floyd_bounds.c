@@ -121,7 +121,7 @@ static void transpose_second_keys(oracle_floyd *problem) {
 }
 
 static void drop_last_pivot(oracle_floyd *problem) {
-    problem->k--; /* of the sums; places follow from strides, not from sizes */
+    problem->k--; /* places follow from strides, not from sizes */
 }
 
 static void ignore_attention(oracle_floyd *problem) {
@@ -167,12 +167,10 @@ static void test_floyd_bounds_wrong_computations_are_refused(void **state) {
     expect_refused(tested, mix_statistics, true, "grad_query");
 }
 
-/* The sum over k alone: with fewer pivots the maximum of some rows stays. */
 static void test_floyd_bounds_a_missing_pivot_is_refused(void **state) {
     (void)state;
     floyd_case tested = floyd_case_default();
-    tested.k = 37; /* outside of the head at hand nothing changes its place */
-    tested.heads = 1;
+    tested.k = 37;
     expect_refused(tested, drop_last_pivot, false, "attention_out");
 }
 
@@ -232,7 +230,7 @@ static void test_floyd_bounds_are_a_few_units_in_the_last_place(void **state) {
             tested.is_gradient = is_gradient == 1;
             tested.dtype = is_half == 1 ? CLF_DTYPE_FP16 : CLF_DTYPE_FP32;
             make_changed(&made, &tested);
-            const double ulps = is_half == 1 ? 8.0 : 40.0;
+            const double ulps = is_half == 1 ? 8.0 : is_gradient == 1 ? 64.0 : 40.0;
             if (is_gradient == 0) {
                 expect_tight(&made, TEST_FLOYD_ATTENTION, ulps, "attention_out: largest error");
             }
