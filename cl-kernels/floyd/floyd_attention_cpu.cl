@@ -49,6 +49,12 @@ CLF_FLOYD_PRODUCT_DEFINE(clf_floyd_multiply_keys, CLF_FLOYD_SCORE_ROWS, CLF_FLOY
 
 CLF_FLOYD_PRODUCT_DEFINE(clf_floyd_multiply_values, CLF_FLOYD_OUT_ROWS, CLF_FLOYD_DEPTH_VECTORS)
 
+/* Where a group of rows finds its part of what comes `ahead` and is to be asked for: a column of
+ * vectors; what is at hand (0) once all columns have been asked for. */
+static CLF_INLINE long clf_floyd_ahead(long ahead, int group, int vectors) {
+    return group < vectors ? ahead + group * CLF_WIDE : 0;
+}
+
 /* ---- Beginning ---- */
 
 static CLF_INLINE void clf_floyd_begin(const clf_floyd_tile *tile,
@@ -84,7 +90,7 @@ static CLF_INLINE void clf_floyd_begin(const clf_floyd_tile *tile,
 /* ---- Scores ---- */
 
 static CLF_INLINE void clf_floyd_scores_of_n(const clf_floyd_tile *tile, int n,
-                                             __global const float *key1) {
+                                             __global const float *key1, long ahead) {
     for (int m = 0; m < tile->num_m; m += CLF_FLOYD_SCORE_ROWS) {
         float16 sums[CLF_FLOYD_SCORE_ROWS][CLF_FLOYD_KEY_VECTORS];
         CLF_UNROLL for (int r = 0; r < CLF_FLOYD_SCORE_ROWS; ++r) {
@@ -92,9 +98,10 @@ static CLF_INLINE void clf_floyd_scores_of_n(const clf_floyd_tile *tile, int n,
                 sums[r][v] = (float16)(0.0f);
             }
         }
-        clf_floyd_multiply_keys(sums,
-                                tile->query + n * CLF_FLOYD_PITCH + m * CLF_FLOYD_PADDED_DEPTH,
-                                CLF_FLOYD_PADDED_DEPTH, key1, CLF_FLOYD_KEYS, CLF_FLOYD_DEPTH);
+        clf_floyd_multiply_keys(
+            sums, tile->query + n * CLF_FLOYD_PITCH + m * CLF_FLOYD_PADDED_DEPTH,
+            CLF_FLOYD_PADDED_DEPTH, key1, CLF_FLOYD_KEYS, CLF_FLOYD_DEPTH,
+            clf_floyd_ahead(ahead, m / CLF_FLOYD_SCORE_ROWS, CLF_FLOYD_KEY_VECTORS));
         CLF_UNROLL for (int r = 0; r < CLF_FLOYD_SCORE_ROWS; ++r) {
             CLF_UNROLL for (int v = 0; v < CLF_FLOYD_KEY_VECTORS; ++v) {
                 clf_floyd_put(sums[r][v], tile->scores + n * CLF_FLOYD_SCORE_PITCH +
@@ -117,8 +124,9 @@ static CLF_INLINE float16 clf_floyd_mask(float16 scores, __global const uchar *m
 
 /* Adds key2's part; `mask`: of n = 0 of the tile, and the block's first key. */
 static CLF_INLINE void clf_floyd_scores_of_m(const clf_floyd_tile *tile, int m,
-                                             __global const float *key2, __global const uchar *mask,
-                                             int count, const clf_floyd_problem *problem) {
+                                             __global const float *key2, long ahead,
+                                             __global const uchar *mask, int count,
+                                             const clf_floyd_problem *problem) {
     for (int n = 0; n < tile->num_n; n += CLF_FLOYD_SCORE_ROWS) {
         float16 sums[CLF_FLOYD_SCORE_ROWS][CLF_FLOYD_KEY_VECTORS];
         __local float *scores = tile->scores + n * CLF_FLOYD_SCORE_PITCH + m * CLF_FLOYD_KEYS;
@@ -127,9 +135,10 @@ static CLF_INLINE void clf_floyd_scores_of_m(const clf_floyd_tile *tile, int m,
                 sums[r][v] = clf_floyd_get(scores + r * CLF_FLOYD_SCORE_PITCH + v * CLF_WIDE);
             }
         }
-        clf_floyd_multiply_keys(sums,
-                                tile->query + n * CLF_FLOYD_PITCH + m * CLF_FLOYD_PADDED_DEPTH,
-                                CLF_FLOYD_PITCH, key2, CLF_FLOYD_KEYS, CLF_FLOYD_DEPTH);
+        clf_floyd_multiply_keys(
+            sums, tile->query + n * CLF_FLOYD_PITCH + m * CLF_FLOYD_PADDED_DEPTH, CLF_FLOYD_PITCH,
+            key2, CLF_FLOYD_KEYS, CLF_FLOYD_DEPTH,
+            clf_floyd_ahead(ahead, n / CLF_FLOYD_SCORE_ROWS, CLF_FLOYD_KEY_VECTORS));
         CLF_UNROLL for (int r = 0; r < CLF_FLOYD_SCORE_ROWS; ++r) {
 #if CLF_FLOYD_MASK
             __global const uchar *row_mask = mask + min(n + r, tile->num_n - 1) * problem->mask[2];
@@ -192,7 +201,7 @@ static CLF_INLINE void clf_floyd_add_values(__local float *out, int pitch,
                                             __local const float *powers, int power_pitch,
                                             bool scaled, __local const float *factors,
                                             __global const float *values, long value_pitch,
-                                            int count) {
+                                            int count, long ahead) {
     float16 sums[CLF_FLOYD_OUT_ROWS][CLF_FLOYD_DEPTH_VECTORS];
     CLF_UNROLL for (int r = 0; r < CLF_FLOYD_OUT_ROWS; ++r) {
         CLF_UNROLL for (int v = 0; v < CLF_FLOYD_DEPTH_VECTORS; ++v) {
@@ -201,7 +210,7 @@ static CLF_INLINE void clf_floyd_add_values(__local float *out, int pitch,
                 sums[r][v] *= (float16)(factors[r * CLF_FLOYD_ROWS_N]);
         }
     }
-    clf_floyd_multiply_values(sums, powers, power_pitch, values, value_pitch, count);
+    clf_floyd_multiply_values(sums, powers, power_pitch, values, value_pitch, count, ahead);
     CLF_UNROLL for (int r = 0; r < CLF_FLOYD_OUT_ROWS; ++r) {
         CLF_UNROLL for (int v = 0; v < CLF_FLOYD_DEPTH_VECTORS; ++v) {
             clf_floyd_put(sums[r][v], out + r * pitch + v * CLF_WIDE);
@@ -210,25 +219,33 @@ static CLF_INLINE void clf_floyd_add_values(__local float *out, int pitch,
 }
 
 static CLF_INLINE void clf_floyd_values_of_n(const clf_floyd_tile *tile, int n,
-                                             __global const float *value1, long pitch, int count) {
-    for (int d = 0; d < CLF_FLOYD_PADDED_DEPTH; d += CLF_FLOYD_DEPTH_BLOCK)
+                                             __global const float *value1, long pitch, int count,
+                                             long ahead) {
+    for (int d = 0; d < CLF_FLOYD_PADDED_DEPTH; d += CLF_FLOYD_DEPTH_BLOCK) {
+        const long next =
+            d + CLF_FLOYD_DEPTH_BLOCK < CLF_FLOYD_PADDED_DEPTH ? CLF_FLOYD_DEPTH_BLOCK : ahead - d;
         for (int m = 0; m < tile->num_m; m += CLF_FLOYD_OUT_ROWS)
-            clf_floyd_add_values(tile->out + n * CLF_FLOYD_PITCH + m * CLF_FLOYD_PADDED_DEPTH + d,
-                                 CLF_FLOYD_PADDED_DEPTH,
-                                 tile->scores + n * CLF_FLOYD_SCORE_PITCH + m * CLF_FLOYD_KEYS,
-                                 CLF_FLOYD_KEYS, true, tile->factors + m * CLF_FLOYD_ROWS_N + n,
-                                 value1 + d, pitch, count);
+            clf_floyd_add_values(
+                tile->out + n * CLF_FLOYD_PITCH + m * CLF_FLOYD_PADDED_DEPTH + d,
+                CLF_FLOYD_PADDED_DEPTH,
+                tile->scores + n * CLF_FLOYD_SCORE_PITCH + m * CLF_FLOYD_KEYS, CLF_FLOYD_KEYS, true,
+                tile->factors + m * CLF_FLOYD_ROWS_N + n, value1 + d, pitch, count,
+                clf_floyd_ahead(next, m / CLF_FLOYD_OUT_ROWS, CLF_FLOYD_DEPTH_VECTORS));
+    }
 }
 
 static CLF_INLINE void clf_floyd_values_of_m(const clf_floyd_tile *tile, int m,
-                                             __global const float *value2, int count) {
-    for (int d = 0; d < CLF_FLOYD_PADDED_DEPTH; d += CLF_FLOYD_DEPTH_BLOCK)
+                                             __global const float *value2, int count, long ahead) {
+    for (int d = 0; d < CLF_FLOYD_PADDED_DEPTH; d += CLF_FLOYD_DEPTH_BLOCK) {
+        const long next =
+            d + CLF_FLOYD_DEPTH_BLOCK < CLF_FLOYD_PADDED_DEPTH ? CLF_FLOYD_DEPTH_BLOCK : ahead - d;
         for (int n = 0; n < tile->num_n; n += CLF_FLOYD_OUT_ROWS)
-            clf_floyd_add_values(tile->out + n * CLF_FLOYD_PITCH + m * CLF_FLOYD_PADDED_DEPTH + d,
-                                 CLF_FLOYD_PITCH,
-                                 tile->scores + n * CLF_FLOYD_SCORE_PITCH + m * CLF_FLOYD_KEYS,
-                                 CLF_FLOYD_SCORE_PITCH, false, tile->factors, value2 + d,
-                                 CLF_FLOYD_PADDED_DEPTH, count);
+            clf_floyd_add_values(
+                tile->out + n * CLF_FLOYD_PITCH + m * CLF_FLOYD_PADDED_DEPTH + d, CLF_FLOYD_PITCH,
+                tile->scores + n * CLF_FLOYD_SCORE_PITCH + m * CLF_FLOYD_KEYS,
+                CLF_FLOYD_SCORE_PITCH, false, tile->factors, value2 + d, CLF_FLOYD_PADDED_DEPTH,
+                count, clf_floyd_ahead(next, n / CLF_FLOYD_OUT_ROWS, CLF_FLOYD_DEPTH_VECTORS));
+    }
 }
 
 /* 16 depths from `d` on. */
@@ -329,7 +346,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_attention
         const int count = (int)min(problem.k - begin, (long)CLF_FLOYD_KEYS);
         for (int n = 0; n < tile.num_n; ++n)
             clf_floyd_scores_of_n(
-                &tile, n, packed.key1 + (first_n + n) * packed.key_pitch + begin * CLF_FLOYD_DEPTH);
+                &tile, n, packed.key1 + (first_n + n) * packed.key_pitch + begin * CLF_FLOYD_DEPTH,
+                n + 1 < tile.num_n ? packed.key_pitch : 0);
         for (int m = 0; m < tile.num_m; ++m) {
             __global const uchar *row_mask = 0;
 #if CLF_FLOYD_MASK
@@ -339,18 +357,18 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_attention
 #endif
             clf_floyd_scores_of_m(
                 &tile, m, packed.key2 + (first_m + m) * packed.key_pitch + begin * CLF_FLOYD_DEPTH,
-                row_mask, count, &problem);
+                m + 1 < tile.num_m ? packed.key_pitch : 0, row_mask, count, &problem);
             clf_floyd_powers_of_m(&tile, m);
         }
         for (int n = 0; n < tile.num_n; ++n)
             clf_floyd_values_of_n(&tile, n,
                                   values1 + (first_n + n) * value1_row + begin * value1_pitch,
-                                  value1_pitch, count);
+                                  value1_pitch, count, n + 1 < tile.num_n ? value1_row : 0);
         for (int m = 0; m < tile.num_m; ++m)
             clf_floyd_values_of_m(&tile, m,
                                   packed.value2 + (first_m + m) * packed.value_pitch +
                                       begin * CLF_FLOYD_PADDED_DEPTH,
-                                  count);
+                                  count, m + 1 < tile.num_m ? packed.value_pitch : 0);
     }
     clf_floyd_finish(
         &tile, attention_out + attention_out_offset + clf_floyd_head(head, &problem, problem.out),
