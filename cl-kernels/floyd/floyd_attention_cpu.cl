@@ -316,7 +316,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_attention
     const long group = (long)get_group_id(0);
     const long head = first_head + (long)get_group_id(1);
     const long first_n = group / tiles_m * CLF_FLOYD_ROWS_N;
-    const long first_m = group % tiles_m * CLF_FLOYD_ROWS_M;
+    const long first_m = clf_floyd_remainder(group, tiles_m) * CLF_FLOYD_ROWS_M;
     const clf_floyd_tile tile = {first_n,
                                  first_m,
                                  (int)min(problem.n - first_n, (long)CLF_FLOYD_ROWS_N),

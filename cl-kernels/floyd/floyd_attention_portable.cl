@@ -80,6 +80,23 @@ typedef struct clf_floyd_item {
     int m;
 } clf_floyd_item;
 
+/* Fills the item in; returns its head, counted over all batches. */
+static inline long clf_floyd_find_item(clf_floyd_item *item, const clf_floyd_problem *problem) {
+    const long tiles_n = (problem->n + CLF_FLOYD_SIDE - 1) / CLF_FLOYD_SIDE;
+    const long tiles_m = (problem->m + CLF_FLOYD_SIDE - 1) / CLF_FLOYD_SIDE;
+    const long group = (long)get_group_id(0);
+    const long column = group / tiles_m;
+    item->first_n = clf_floyd_remainder(column, tiles_n) * CLF_FLOYD_SIDE;
+    item->first_m = clf_floyd_remainder(group, tiles_m) * CLF_FLOYD_SIDE;
+    item->num_n = (int)min(problem->n - item->first_n, (long)CLF_FLOYD_SIDE);
+    item->num_m = (int)min(problem->m - item->first_m, (long)CLF_FLOYD_SIDE);
+    item->index = (int)get_local_id(0);
+    item->lane = item->index % CLF_FLOYD_LANES;
+    item->n = item->index / CLF_FLOYD_LANES / CLF_FLOYD_SQUARES;
+    item->m = item->index / CLF_FLOYD_LANES % CLF_FLOYD_SQUARES;
+    return column / tiles_n;
+}
+
 /* Row `i`, `j` of an item in the square. */
 static inline int clf_floyd_row(const clf_floyd_item *item, int i, int j) {
     return (item->n + i * CLF_FLOYD_SQUARES) * CLF_FLOYD_SIDE + item->m + j * CLF_FLOYD_SQUARES;
@@ -216,6 +233,35 @@ static inline void clf_floyd_powers(float scores[2][2][CLF_FLOYD_ITEM_KEYS], flo
         }
 }
 
+/* The three outputs begin at the head. */
+static inline void clf_floyd_store(float out[CLF_FLOYD_CHUNKS][2][2][CLF_FLOYD_ITEM_DEPTHS],
+                                   float maxima[2][2], float sums[2][2], const clf_floyd_item *item,
+                                   __global clf_storage *attention_out, __global float *softmax_max,
+                                   __global float *softmax_sum, const clf_floyd_problem *problem) {
+    for (int i = 0; i < 2; ++i)
+        for (int j = 0; j < 2; ++j) {
+            const int place_n = item->n + i * CLF_FLOYD_SQUARES;
+            const int place_m = item->m + j * CLF_FLOYD_SQUARES;
+            if (place_n >= item->num_n || place_m >= item->num_m)
+                continue;
+            const long n = item->first_n + place_n;
+            const long m = item->first_m + place_m;
+            __global clf_storage *row = attention_out + n * problem->out[2] + m * problem->out[3];
+            for (int c = 0; c < CLF_FLOYD_CHUNKS; ++c)
+                for (int x = 0; x < CLF_FLOYD_ITEM_DEPTHS; ++x) {
+                    const int d = c * CLF_FLOYD_DEPTH_CHUNK + item->lane + x * CLF_FLOYD_LANES;
+                    if (d < CLF_FLOYD_DEPTH)
+                        clf_store(out[c][i][j][x] / sums[i][j], row + d * problem->out[4]);
+                }
+            __global float *row_max = softmax_max + n * problem->max[2] + m * problem->max[3];
+            __global float *row_sum = softmax_sum + n * problem->sum[2] + m * problem->sum[3];
+            for (int copy = item->lane; copy < CLF_FLOYD_COPIES; copy += CLF_FLOYD_LANES) {
+                row_max[copy * problem->max[4]] = maxima[i][j];
+                row_sum[copy * problem->sum[4]] = sums[i][j];
+            }
+        }
+}
+
 #if CLF_FLOYD_MASK
 #define CLF_FLOYD_MASK_PARAMETERS __global const uchar *mask, long mask_offset,
 #else
@@ -237,19 +283,8 @@ clf_floyd_attention_portable(__global const clf_storage *query, long query_offse
     __local float second[CLF_FLOYD_SIDE * CLF_FLOYD_KEY_TILE * CLF_FLOYD_PITCH];
     __local float powers[CLF_FLOYD_ROWS * CLF_FLOYD_POWER_PITCH];
     __local float reduction[CLF_FLOYD_ROWS * CLF_FLOYD_LANE_PITCH];
-    const long tiles_n = (problem.n + CLF_FLOYD_SIDE - 1) / CLF_FLOYD_SIDE;
-    const long tiles_m = (problem.m + CLF_FLOYD_SIDE - 1) / CLF_FLOYD_SIDE;
-    const long group = (long)get_group_id(0);
-    const long head = group / tiles_m / tiles_n;
     clf_floyd_item item;
-    item.first_n = group / tiles_m % tiles_n * CLF_FLOYD_SIDE;
-    item.first_m = group % tiles_m * CLF_FLOYD_SIDE;
-    item.num_n = (int)min(problem.n - item.first_n, (long)CLF_FLOYD_SIDE);
-    item.num_m = (int)min(problem.m - item.first_m, (long)CLF_FLOYD_SIDE);
-    item.index = (int)get_local_id(0);
-    item.lane = item.index % CLF_FLOYD_LANES;
-    item.n = item.index / CLF_FLOYD_LANES / CLF_FLOYD_SQUARES;
-    item.m = item.index / CLF_FLOYD_LANES % CLF_FLOYD_SQUARES;
+    const long head = clf_floyd_find_item(&item, &problem);
     query += query_offset + clf_floyd_head(head, &problem, problem.query) +
              item.first_n * problem.query[2] + item.first_m * problem.query[3];
     key1 +=
@@ -323,30 +358,9 @@ clf_floyd_attention_portable(__global const clf_storage *query, long query_offse
         }
     }
     clf_floyd_combine(sums, reduction, &item, true);
-    for (int i = 0; i < 2; ++i)
-        for (int j = 0; j < 2; ++j) {
-            const int local_n = item.n + i * CLF_FLOYD_SQUARES;
-            const int local_m = item.m + j * CLF_FLOYD_SQUARES;
-            if (local_n >= item.num_n || local_m >= item.num_m)
-                continue;
-            const long n = item.first_n + local_n;
-            const long m = item.first_m + local_m;
-            __global clf_storage *row = attention_out + attention_out_offset +
-                                        clf_floyd_head(head, &problem, problem.out) +
-                                        n * problem.out[2] + m * problem.out[3];
-            for (int c = 0; c < CLF_FLOYD_CHUNKS; ++c)
-                for (int x = 0; x < CLF_FLOYD_ITEM_DEPTHS; ++x) {
-                    const int d = c * CLF_FLOYD_DEPTH_CHUNK + item.lane + x * CLF_FLOYD_LANES;
-                    if (d < CLF_FLOYD_DEPTH)
-                        clf_store(out[c][i][j][x] / sums[i][j], row + d * problem.out[4]);
-                }
-            for (int copy = item.lane; copy < CLF_FLOYD_COPIES; copy += CLF_FLOYD_LANES) {
-                softmax_max[softmax_max_offset + clf_floyd_head(head, &problem, problem.max) +
-                            n * problem.max[2] + m * problem.max[3] + copy * problem.max[4]] =
-                    maxima[i][j];
-                softmax_sum[softmax_sum_offset + clf_floyd_head(head, &problem, problem.sum) +
-                            n * problem.sum[2] + m * problem.sum[3] + copy * problem.sum[4]] =
-                    sums[i][j];
-            }
-        }
+    clf_floyd_store(
+        out, maxima, sums, &item,
+        attention_out + attention_out_offset + clf_floyd_head(head, &problem, problem.out),
+        softmax_max + softmax_max_offset + clf_floyd_head(head, &problem, problem.max),
+        softmax_sum + softmax_sum_offset + clf_floyd_head(head, &problem, problem.sum), &problem);
 }
