@@ -31,8 +31,9 @@
  * Local memory, bytes, with D' of lib/floyd_wide.clh:
  *     4 * (R_n * (2 * (R_m * D' + 16) + R_m * W + 16) + R_n * R_m * 18 + 16 * R_n)
  *
- *   macro            default  meaning
- *   CLF_FLOYD_MASK   0        1: there is a mask
+ *   macro           default   meaning
+ *   CLF_FLOYD_MASK        0   1: there is a mask
+ *   CLF_FLOYD_OUT_FLOAT   0   1: the result is fp32 whatever the inputs are
  * and those of lib/floyd_tile.clh and lib/floyd_wide.clh.
  */
 #define CLF_EXP2_DEGREE (CLF_DTYPE == 0 ? 6 : 5) /* sums are fp32 whatever the storage */
@@ -41,6 +42,9 @@
 
 #ifndef CLF_FLOYD_MASK
 #define CLF_FLOYD_MASK 0
+#endif
+#ifndef CLF_FLOYD_OUT_FLOAT
+#define CLF_FLOYD_OUT_FLOAT 0
 #endif
 
 #define CLF_FLOYD_LOWEST (CLF_EXP2_LOWEST / CLF_EXP2_LOG2E)
@@ -248,15 +252,32 @@ static CLF_INLINE void clf_floyd_values_of_m(const clf_floyd_tile *tile, int m,
     }
 }
 
+#if CLF_FLOYD_OUT_FLOAT
+typedef float clf_floyd_result;
+#else
+typedef clf_storage clf_floyd_result;
+#endif
+
 /* 16 depths from `d` on. */
-static CLF_INLINE void clf_floyd_store(float16 values, __global clf_storage *row, long stride,
+static CLF_INLINE void clf_floyd_store(float16 values, __global clf_floyd_result *row, long stride,
                                        int d) {
-    __global clf_storage *address = row + d * stride;
-    if (stride == 1 && d + CLF_WIDE <= CLF_FLOYD_DEPTH)
+    __global clf_floyd_result *address = row + d * stride;
+    const int count = min(CLF_WIDE, CLF_FLOYD_DEPTH - d);
+#if CLF_FLOYD_OUT_FLOAT
+    if (stride == 1 && count == CLF_WIDE) {
+        *(__global clf_float16_unaligned *)address = values;
+        return;
+    }
+    float lanes[CLF_WIDE] CLF_FLOYD_ALIGNED;
+    vstore16(values, 0, lanes);
+    for (int lane = 0; lane < count; ++lane)
+        address[lane * stride] = lanes[lane];
+#else
+    if (stride == 1 && count == CLF_WIDE)
         clf_wide_store(clf_wide_narrow(values), address);
     else
-        clf_wide_scatter(clf_wide_narrow(values), address, stride,
-                         min(CLF_WIDE, CLF_FLOYD_DEPTH - d));
+        clf_wide_scatter(clf_wide_narrow(values), address, stride, count);
+#endif
 }
 
 static CLF_INLINE void clf_floyd_store_copies(float value, __global float *row, long stride) {
@@ -267,7 +288,7 @@ static CLF_INLINE void clf_floyd_store_copies(float value, __global float *row, 
             row[copy * stride] = value;
 }
 
-static CLF_INLINE void clf_floyd_finish(const clf_floyd_tile *tile, __global clf_storage *out,
+static CLF_INLINE void clf_floyd_finish(const clf_floyd_tile *tile, __global clf_floyd_result *out,
                                         __global float *softmax_max, __global float *softmax_sum,
                                         const clf_floyd_problem *problem) {
     for (int i = 0; i < tile->num_n; ++i)
@@ -301,7 +322,7 @@ static CLF_INLINE void clf_floyd_finish(const clf_floyd_tile *tile, __global clf
 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_attention_cpu(
     __global const clf_storage *query, long query_offset, __global const clf_storage *value1,
-    long value1_offset, CLF_FLOYD_MASK_PARAMETERS __global clf_storage *attention_out,
+    long value1_offset, CLF_FLOYD_MASK_PARAMETERS __global clf_floyd_result *attention_out,
     long attention_out_offset, __global float *softmax_max, long softmax_max_offset,
     __global float *softmax_sum, long softmax_sum_offset, __global uchar *workspace,
     long workspace_offset, clf_floyd_problem problem, long first_head) {

@@ -29,14 +29,16 @@
  *   CLF_DTYPE              0        storage type of inputs and result
  *   CLF_FLOYD_DEPTH        32       D, 1 or more
  *   CLF_FLOYD_MASK         0        1: there is a mask
- *   CLF_FLOYD_LANES        16       L, 1 or more
- *   CLF_FLOYD_KEY_TILE     16       T, a multiple of L
- *   CLF_FLOYD_DEPTH_CHUNK  16       C, a multiple of L
+ *   CLF_FLOYD_OUT_FLOAT    0        1: the result is fp32 whatever the inputs are
+ *   CLF_FLOYD_LANES        16       L, a power of two
+ *   CLF_FLOYD_KEY_TILE     16       T, a power of two, L or more
+ *   CLF_FLOYD_DEPTH_CHUNK  16       C, a power of two, L or more
  */
 #include "lib/dtype.clh"
 #include "lib/floyd.clh"
 #define CLF_EXP2_DEGREE (CLF_DTYPE == 0 ? 6 : 5) /* sums are fp32 whatever the storage */
 #include "lib/exp2.clh"
+#include "lib/vector.clh"
 
 #ifndef CLF_FLOYD_DEPTH
 #define CLF_FLOYD_DEPTH 32
@@ -52,6 +54,18 @@
 #endif
 #ifndef CLF_FLOYD_DEPTH_CHUNK
 #define CLF_FLOYD_DEPTH_CHUNK 16
+#endif
+
+#ifndef CLF_FLOYD_OUT_FLOAT
+#define CLF_FLOYD_OUT_FLOAT 0
+#endif
+
+#if CLF_FLOYD_OUT_FLOAT
+typedef float clf_floyd_result;
+#define clf_floyd_store_result(value, address) (*(address) = (value))
+#else
+typedef clf_storage clf_floyd_result;
+#define clf_floyd_store_result(value, address) clf_store(value, address)
 #endif
 
 #define CLF_FLOYD_SIDE        8 /* of a work-group's square of rows */
@@ -74,7 +88,7 @@ typedef struct clf_floyd_item {
     long first_m;
     int num_n; /* rows of the group's square within N */
     int num_m;
-    int index; /* in the group */
+    uint index; /* in the group */
     int lane;
     int n; /* rows {n, n + 4} x {m, m + 4} of the square */
     int m;
@@ -90,10 +104,11 @@ static inline long clf_floyd_find_item(clf_floyd_item *item, const clf_floyd_pro
     item->first_m = clf_floyd_remainder(group, tiles_m) * CLF_FLOYD_SIDE;
     item->num_n = (int)min(problem->n - item->first_n, (long)CLF_FLOYD_SIDE);
     item->num_m = (int)min(problem->m - item->first_m, (long)CLF_FLOYD_SIDE);
-    item->index = (int)get_local_id(0);
-    item->lane = item->index % CLF_FLOYD_LANES;
-    item->n = item->index / CLF_FLOYD_LANES / CLF_FLOYD_SQUARES;
-    item->m = item->index / CLF_FLOYD_LANES % CLF_FLOYD_SQUARES;
+    const uint index = (uint)get_local_id(0);
+    item->index = index;
+    item->lane = (int)(index % CLF_FLOYD_LANES);
+    item->n = (int)(index / CLF_FLOYD_LANES / CLF_FLOYD_SQUARES);
+    item->m = (int)(index / CLF_FLOYD_LANES % CLF_FLOYD_SQUARES);
     return column / tiles_n;
 }
 
@@ -105,19 +120,19 @@ static inline int clf_floyd_row(const clf_floyd_item *item, int i, int j) {
 /*
  * Copies chunk[outer][inner][d] = source[outer * outer_pitch + inner * inner_pitch + d * stride],
  * 8 x `num_inner`, depths from `begin` on. Zeros beyond D and from `count_inner` on; the last of
- * `count_outer` is repeated.
+ * `count_outer` is repeated. `num_inner` is a literal.
  */
-static inline void clf_floyd_stage(__local float *chunk, const clf_floyd_item *item,
-                                   __global const clf_storage *source, long outer_pitch,
-                                   int count_outer, long inner_pitch, int num_inner,
-                                   int count_inner, long stride, int begin) {
-    for (int i = item->index; i < CLF_FLOYD_SIDE * num_inner * CLF_FLOYD_DEPTH_CHUNK;
+static CLF_INLINE void clf_floyd_stage(__local float *chunk, const clf_floyd_item *item,
+                                       __global const clf_storage *source, long outer_pitch,
+                                       int count_outer, long inner_pitch, uint num_inner,
+                                       int count_inner, long stride, int begin) {
+    for (uint i = item->index; i < CLF_FLOYD_SIDE * num_inner * CLF_FLOYD_DEPTH_CHUNK;
          i += CLF_FLOYD_GROUP) {
-        const int d = i % CLF_FLOYD_DEPTH_CHUNK;
-        const int inner = i / CLF_FLOYD_DEPTH_CHUNK % num_inner;
-        const int outer = i / CLF_FLOYD_DEPTH_CHUNK / num_inner;
+        const int d = (int)(i % CLF_FLOYD_DEPTH_CHUNK);
+        const int inner = (int)(i / CLF_FLOYD_DEPTH_CHUNK % num_inner);
+        const int outer = (int)(i / CLF_FLOYD_DEPTH_CHUNK / num_inner);
         const bool exists = inner < count_inner && begin + d < CLF_FLOYD_DEPTH;
-        chunk[(outer * num_inner + inner) * CLF_FLOYD_PITCH + d] =
+        chunk[(outer * (int)num_inner + inner) * CLF_FLOYD_PITCH + d] =
             exists ? clf_load(source + min(outer, count_outer - 1) * outer_pitch +
                               inner * inner_pitch + (begin + d) * stride)
                    : 0.0f;
@@ -236,8 +251,9 @@ static inline void clf_floyd_powers(float scores[2][2][CLF_FLOYD_ITEM_KEYS], flo
 /* The three outputs begin at the head. */
 static inline void clf_floyd_store(float out[CLF_FLOYD_CHUNKS][2][2][CLF_FLOYD_ITEM_DEPTHS],
                                    float maxima[2][2], float sums[2][2], const clf_floyd_item *item,
-                                   __global clf_storage *attention_out, __global float *softmax_max,
-                                   __global float *softmax_sum, const clf_floyd_problem *problem) {
+                                   __global clf_floyd_result *attention_out,
+                                   __global float *softmax_max, __global float *softmax_sum,
+                                   const clf_floyd_problem *problem) {
     for (int i = 0; i < 2; ++i)
         for (int j = 0; j < 2; ++j) {
             const int place_n = item->n + i * CLF_FLOYD_SQUARES;
@@ -246,12 +262,14 @@ static inline void clf_floyd_store(float out[CLF_FLOYD_CHUNKS][2][2][CLF_FLOYD_I
                 continue;
             const long n = item->first_n + place_n;
             const long m = item->first_m + place_m;
-            __global clf_storage *row = attention_out + n * problem->out[2] + m * problem->out[3];
+            __global clf_floyd_result *row =
+                attention_out + n * problem->out[2] + m * problem->out[3];
             for (int c = 0; c < CLF_FLOYD_CHUNKS; ++c)
                 for (int x = 0; x < CLF_FLOYD_ITEM_DEPTHS; ++x) {
                     const int d = c * CLF_FLOYD_DEPTH_CHUNK + item->lane + x * CLF_FLOYD_LANES;
                     if (d < CLF_FLOYD_DEPTH)
-                        clf_store(out[c][i][j][x] / sums[i][j], row + d * problem->out[4]);
+                        clf_floyd_store_result(out[c][i][j][x] / sums[i][j],
+                                               row + d * problem->out[4]);
                 }
             __global float *row_max = softmax_max + n * problem->max[2] + m * problem->max[3];
             __global float *row_sum = softmax_sum + n * problem->sum[2] + m * problem->sum[3];
@@ -274,7 +292,7 @@ clf_floyd_attention_portable(__global const clf_storage *query, long query_offse
                              __global const clf_storage *value1, long value1_offset,
                              __global const clf_storage *key2, long key2_offset,
                              __global const clf_storage *value2, long value2_offset,
-                             CLF_FLOYD_MASK_PARAMETERS __global clf_storage *attention_out,
+                             CLF_FLOYD_MASK_PARAMETERS __global clf_floyd_result *attention_out,
                              long attention_out_offset, __global float *softmax_max,
                              long softmax_max_offset, __global float *softmax_sum,
                              long softmax_sum_offset, clf_floyd_problem problem) {
