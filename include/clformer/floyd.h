@@ -80,6 +80,18 @@ typedef struct clf_floyd_attention_args {
     }
 
 /*
+ * Plans the forward operator. Slots: QUERY, KEY1, VALUE1, KEY2, VALUE2, ATTENTION_MASK (if given),
+ * SOFTMAX_MAX, SOFTMAX_SUM, ATTENTION_OUT. Workspace: variant portable none; variant cpu the keys
+ * and values of at least one head in fp32, or 16 MiB, whichever is more.
+ *
+ * CLF_ERR_UNSUPPORTED: method is SLAB, which is yet to come, or variant cpu is wanted with a
+ * workspace_limit below one head's. Further as above, and as for clf_scaled_masked_softmax_plan.
+ */
+CLF_API CLF_CHECK_RESULT clf_status clf_floyd_attention_plan(clf_device *device,
+                                                             const clf_floyd_attention_args *args,
+                                                             clf_plan **out_plan);
+
+/*
  * Gradients of the sum of grad_output * out. With score as in the forward, and
  *
  *     p(n,m,k)  = exp(score(k) - softmax_max(n,m)) / softmax_sum(n,m)
