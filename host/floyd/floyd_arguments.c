@@ -47,7 +47,7 @@ static clf_status check_required(operand_list list) {
 }
 
 static uint64_t bit_of(const clf_tensor *tensor) {
-    const int number = (int)tensor->dtype;
+    const int number = tensor != NULL ? (int)tensor->dtype : -1;
     return number >= 0 && number < 64 ? UINT64_C(1) << number : 0;
 }
 
@@ -72,7 +72,7 @@ static clf_status check_views(operand_list list) {
     clf_status status = CLF_SUCCESS;
     for (size_t i = 0; i < list.count && status == CLF_SUCCESS; ++i) {
         const operand *each = &list.operands[i];
-        if (each->tensor == NULL) {
+        if (each->rule == MASK && each->tensor == NULL) {
             continue;
         }
         const uint64_t dtypes = dtypes_of(each->rule, list.operands[0].tensor);
@@ -106,15 +106,13 @@ static int64_t size_of_axis(const clf_i_floyd_sizes *sizes, char axis) {
     }
 }
 
-static clf_i_floyd_sizes read_sizes(operand_list list) {
-    const int64_t *query = list.operands[0].tensor->shape;
-    const int64_t *key1 = list.operands[1].tensor->shape;
-    return (clf_i_floyd_sizes){.batches = query[0],
-                               .heads = query[1],
-                               .n = query[2],
-                               .m = query[3],
-                               .k = key1[3],
-                               .depth = query[4]};
+static clf_i_floyd_sizes read_sizes(const clf_tensor *query, const clf_tensor *key1) {
+    return (clf_i_floyd_sizes){.batches = query->shape[0],
+                               .heads = query->shape[1],
+                               .n = query->shape[2],
+                               .m = query->shape[3],
+                               .k = key1->shape[3],
+                               .depth = query->shape[4]};
 }
 
 /* The sizes are query's and key1's: whatever is wrong with them is said of these two. */
@@ -161,8 +159,9 @@ static clf_status check_shape(const operand *checked, const clf_i_floyd_sizes *s
 static clf_status check_shapes(operand_list list, const clf_i_floyd_sizes *sizes) {
     clf_status status = CLF_SUCCESS;
     for (size_t i = 1; i < list.count && status == CLF_SUCCESS; ++i) {
-        if (list.operands[i].tensor != NULL) {
-            status = check_shape(&list.operands[i], sizes);
+        const operand *each = &list.operands[i];
+        if (each->rule != MASK || each->tensor != NULL) {
+            status = check_shape(each, sizes);
         }
     }
     /* Last, so that a key1 of another shape is called that. */
@@ -189,12 +188,15 @@ static clf_status check_attributes(double scale, clf_floyd_method method) {
 
 static clf_status read_geometry(operand_list list, double scale, clf_floyd_method method,
                                 clf_i_floyd_geometry *geometry) {
+    const clf_tensor *query = list.operands[0].tensor;
+    const clf_tensor *key1 = list.operands[1].tensor;
     clf_status status = check_required(list);
-    if (status == CLF_SUCCESS) {
-        status = check_views(list);
+    if (status != CLF_SUCCESS || query == NULL || key1 == NULL) {
+        return status; /* static analysis does not see that a success leaves neither NULL */
     }
+    status = check_views(list);
     if (status == CLF_SUCCESS) {
-        geometry->sizes = read_sizes(list);
+        geometry->sizes = read_sizes(query, key1);
         status = check_shapes(list, &geometry->sizes);
     }
     if (status == CLF_SUCCESS) {
