@@ -97,31 +97,32 @@ static void weigh_values(const oracle_floyd *problem, const oracle_floyd_place *
     }
 }
 
-/* Effect of independent errors: of each exponential, and of the sums. */
+/* Effect of independent errors: of each exponential, and of every partial sum. */
 static void find_out_units(const oracle_floyd *problem, const oracle_floyd_place *place,
                            oracle_floyd_row *result) {
     const double *exponentials = problem->work;
     const double *units = problem->work + problem->k;
     double squares[ORACLE_FLOYD_MAX_DEPTH] = {0.0};
     double walk[ORACLE_FLOYD_MAX_DEPTH] = {0.0};
-    double num_terms = 0.0;
+    double partial[ORACLE_FLOYD_MAX_DEPTH] = {0.0};
     for (int64_t k = 0; k < problem->k; k++) {
         const float *value1 = oracle_floyd_at(problem, ORACLE_FLOYD_VALUE1, place->i, k);
         const float *value2 = oracle_floyd_at(problem, ORACLE_FLOYD_VALUE2, k, place->j);
         if (exponentials[k] == 0.0) {
             continue;
         }
-        num_terms += 2.0;
         for (int64_t d = 0; d < problem->depth; d++) {
             const double first = (double)value1[d];
             const double second = (double)value2[d];
             squares[d] += square(exponentials[k] * units[k] * (first + second - result->out[d]));
-            walk[d] += square(exponentials[k] * first) + square(exponentials[k] * second);
+            walk[d] += square(partial[d] + exponentials[k] * first);
+            partial[d] += exponentials[k] * (first + second);
+            walk[d] += square(partial[d]);
         }
     }
     for (int64_t d = 0; d < problem->depth; d++) {
-        result->out_unit[d] = (sqrt(squares[d]) + unit * sqrt(num_terms * walk[d])) / result->sum +
-                              unit * fabs(result->out[d]);
+        result->out_unit[d] =
+            (sqrt(squares[d]) + unit * sqrt(walk[d])) / result->sum + unit * fabs(result->out[d]);
     }
 }
 
