@@ -92,6 +92,8 @@ static void shrink_cpu(const clf_i_floyd_problem *problem, size_t limit, int64_t
             tiling->rows_m /= 2;
         } else if (tiling->key_vectors > 1) {
             set_key_vectors(tiling, tiling->key_vectors / 2);
+        } else if (tiling->rows_m > 1) {
+            tiling->rows_m /= 2;
         } else {
             break;
         }
@@ -100,8 +102,10 @@ static void shrink_cpu(const clf_i_floyd_problem *problem, size_t limit, int64_t
     if (heads * divide_up(problem->n, tiling->rows_n) * divide_up(problem->m, tiling->rows_m) <
         units) {
         tiling->rows_n = 16;
-        tiling->rows_m = 8;
+        tiling->rows_m = smaller(tiling->rows_m, 8);
     }
+    tiling->score_rows = smaller(tiling->score_rows, tiling->rows_m);
+    tiling->out_rows = smaller(tiling->out_rows, tiling->rows_m);
 }
 
 /* Bytes, a multiple of 64. */
