@@ -116,16 +116,11 @@ static clf_status fill_plan(const clf_dropout_mask_args *args, clf_plan *plan) {
 
 clf_status clf_dropout_mask_plan(clf_device *device, const clf_dropout_mask_args *args,
                                  clf_plan **out_plan) {
-    if (out_plan != NULL) {
-        *out_plan = NULL;
+    clf_status status = clf_i_plan_check_call(device, args, out_plan);
+    if (status != CLF_SUCCESS) {
+        return status;
     }
-    if (out_plan == NULL || device == NULL || args == NULL) {
-        return clf_i_fail(CLF_ERR_PARAM_NULLPTR, "%s is NULL, one is required",
-                          out_plan == NULL ? "out_plan"
-                          : device == NULL ? "device"
-                                           : "args");
-    }
-    clf_status status = check_args(args);
+    status = check_args(args);
     if (status == CLF_SUCCESS) {
         status = check_mask(args);
     }

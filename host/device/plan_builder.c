@@ -21,6 +21,26 @@ double clf_i_seconds(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+clf_status clf_i_plan_check_call(const clf_device *device, const void *args, clf_plan **out_plan) {
+    const struct {
+        const void *pointer;
+        const char *sentence;
+    } needed[] = {
+        {out_plan, "out_plan is NULL, a place for the plan is required"},
+        {device, "device is NULL, a device is required"},
+        {args, "args is NULL, a struct of arguments is required"},
+    };
+    if (out_plan != NULL) {
+        *out_plan = NULL;
+    }
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; ++i) {
+        if (needed[i].pointer == NULL) {
+            return clf_i_fail(CLF_ERR_PARAM_NULLPTR, "%s", needed[i].sentence);
+        }
+    }
+    return CLF_SUCCESS;
+}
+
 clf_status clf_i_plan_create(clf_device *device, const char *operator_name, clf_plan **out_plan) {
     if (atomic_load(&device->closed)) {
         return clf_i_fail(CLF_ERR_PARAM_INVALID,

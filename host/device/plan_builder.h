@@ -16,6 +16,9 @@
 #include "core/text.h"
 #include "device/capabilities.h"
 
+/* The pointers that every planning function takes: none may be NULL. Sets *out_plan to NULL. */
+clf_status clf_i_plan_check_call(const clf_device *device, const void *args, clf_plan **out_plan);
+
 /* `operator_name` has static storage: "scaled_masked_softmax". Checks that the device is alive. */
 clf_status clf_i_plan_create(clf_device *device, const char *operator_name, clf_plan **out_plan);
 

@@ -330,20 +330,15 @@ static clf_status fill_plan(building *building) {
 }
 
 clf_status clf_ffn_plan(clf_device *device, const clf_ffn_args *args, clf_plan **out_plan) {
-    if (out_plan != NULL) {
-        *out_plan = NULL;
-    }
-    if (out_plan == NULL || device == NULL || args == NULL) {
-        return clf_i_fail(CLF_ERR_PARAM_NULLPTR, "%s is NULL, one is required",
-                          out_plan == NULL ? "out_plan"
-                          : device == NULL ? "device"
-                                           : "args");
+    clf_status status = clf_i_plan_check_call(device, args, out_plan);
+    if (status != CLF_SUCCESS) {
+        return status;
     }
     clf_i_ffn_request request;
     building building;
     memset(&building, 0, sizeof building);
     building.request = &request;
-    clf_status status = clf_i_ffn_request_make(args, &request);
+    status = clf_i_ffn_request_make(args, &request);
     if (status == CLF_SUCCESS) {
         status = clf_i_plan_create(device, "ffn", &building.plan);
     }

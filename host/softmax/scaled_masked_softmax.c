@@ -1,6 +1,7 @@
 /* The public functions of ScaledMaskedSoftmax: arguments into a problem. */
 #include <stddef.h>
 
+#include "device/plan_builder.h"
 #include "softmax/softmax_problem.h"
 
 /* Sizes of the structs' first version, which ended with `variant`. */
@@ -11,11 +12,8 @@
 clf_status clf_scaled_masked_softmax_plan(clf_device *device,
                                           const clf_scaled_masked_softmax_args *args,
                                           clf_plan **out_plan) {
-    if (out_plan != NULL) {
-        *out_plan = NULL;
-    }
     clf_scaled_masked_softmax_args own = CLF_SCALED_MASKED_SOFTMAX_ARGS;
-    clf_status status = clf_i_softmax_check_pointers(device, args, out_plan);
+    clf_status status = clf_i_plan_check_call(device, args, out_plan);
     if (status == CLF_SUCCESS) {
         status = clf_i_softmax_copy_args(args, FIRST_SIZE, &own, sizeof own);
     }
@@ -42,11 +40,8 @@ clf_status clf_scaled_masked_softmax_plan(clf_device *device,
 clf_status clf_scaled_masked_softmax_grad_plan(clf_device *device,
                                                const clf_scaled_masked_softmax_grad_args *args,
                                                clf_plan **out_plan) {
-    if (out_plan != NULL) {
-        *out_plan = NULL;
-    }
     clf_scaled_masked_softmax_grad_args own = CLF_SCALED_MASKED_SOFTMAX_GRAD_ARGS;
-    clf_status status = clf_i_softmax_check_pointers(device, args, out_plan);
+    clf_status status = clf_i_plan_check_call(device, args, out_plan);
     if (status == CLF_SUCCESS) {
         status = clf_i_softmax_copy_args(args, FIRST_GRAD_SIZE, &own, sizeof own);
     }

@@ -9,24 +9,6 @@
 #include "shape/view.h"
 #include "softmax/softmax_launch.h"
 
-clf_status clf_i_softmax_check_pointers(const clf_device *device, const void *args,
-                                        clf_plan *const *out_plan) {
-    const struct {
-        const void *pointer;
-        const char *sentence;
-    } needed[] = {
-        {out_plan, "out_plan is NULL, a place for the plan is required"},
-        {device, "device is NULL, a device is required"},
-        {args, "args is NULL, a struct of arguments is required"},
-    };
-    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; ++i) {
-        if (needed[i].pointer == NULL) {
-            return clf_i_fail(CLF_ERR_PARAM_NULLPTR, "%s", needed[i].sentence);
-        }
-    }
-    return CLF_SUCCESS;
-}
-
 clf_status clf_i_softmax_copy_args(const void *args, size_t first_size, void *copy,
                                    size_t copy_size) {
     size_t given = 0;

@@ -31,10 +31,6 @@ typedef struct clf_i_softmax_problem {
     clf_variant variant;
 } clf_i_softmax_problem;
 
-/* CLF_ERR_PARAM_NULLPTR with a sentence unless the pointers that every planning needs are there. */
-clf_status clf_i_softmax_check_pointers(const clf_device *device, const void *args,
-                                        clf_plan *const *out_plan);
-
 /*
  * Copies a caller's arguments over `copy`, which holds this library's defaults: a program built
  * against an older library passes a shorter struct. `first_size` is the struct's size in the first
