@@ -49,7 +49,17 @@ typedef enum clf_slot {
     CLF_SLOT_ANTIQUANT_SCALE2 = 24,
     CLF_SLOT_ANTIQUANT_OFFSET1 = 25,
     CLF_SLOT_ANTIQUANT_OFFSET2 = 26,
-    CLF_SLOT_EXPERT_TOKENS = 27
+    CLF_SLOT_EXPERT_TOKENS = 27,
+    CLF_SLOT_KEY1 = 28,
+    CLF_SLOT_VALUE1 = 29,
+    CLF_SLOT_KEY2 = 30,
+    CLF_SLOT_VALUE2 = 31,
+    CLF_SLOT_ATTENTION_IN = 32,
+    CLF_SLOT_GRAD_QUERY = 33,
+    CLF_SLOT_GRAD_KEY1 = 34,
+    CLF_SLOT_GRAD_VALUE1 = 35,
+    CLF_SLOT_GRAD_KEY2 = 36,
+    CLF_SLOT_GRAD_VALUE2 = 37
 } clf_slot;
 
 /* Which implementation of an operator to use. Every one gives results within the same bounds. */
