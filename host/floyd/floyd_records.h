@@ -25,4 +25,24 @@ typedef struct clf_i_floyd_problem {
     uint32_t unused;
 } clf_i_floyd_problem;
 
+/* x, y and z are N, M and K in an order that each launch chooses; a plane's strides are of B, H,
+ * its first axis, its second one, D (max, sum: copy). */
+typedef struct clf_i_floyd_grad_problem {
+    int64_t heads;
+    int64_t x;
+    int64_t y;
+    int64_t z;
+    int64_t xy[2][5]; /* query and grad_output, or a key and its value */
+    int64_t xz[2][5];
+    int64_t yz[2][5];
+    int64_t xy_out[2][5]; /* gradients of what is on the plane */
+    int64_t xz_out[2][5];
+    int64_t attention[5];
+    int64_t max[5];
+    int64_t sum[5];
+    int64_t mask[5]; /* B, H, x, y, z; 0 where the mask repeats */
+    float scale;
+    uint32_t unused;
+} clf_i_floyd_grad_problem;
+
 #endif
