@@ -45,4 +45,18 @@ typedef struct clf_i_floyd_grad_problem {
     uint32_t unused;
 } clf_i_floyd_grad_problem;
 
+/* One launch of the kernel for CPUs; the places are in floats. */
+typedef struct clf_i_floyd_grad_step {
+    int64_t first_head;
+    int64_t head_pitch;
+    int64_t query;
+    int64_t scores;
+    int64_t dp;
+    int64_t keys;
+    int64_t first_n;
+    int64_t num_n;
+    int64_t key;  /* -1: none */
+    int64_t next; /* -1: none */
+} clf_i_floyd_grad_step;
+
 #endif
