@@ -155,9 +155,13 @@ typedef struct clf_floyd_attention_grad_args {
 /*
  * Plans the gradient. Slots: QUERY, KEY1, VALUE1, KEY2, VALUE2, GRAD_OUTPUT, ATTEN_MASK (if given),
  * SOFTMAX_MAX, SOFTMAX_SUM, ATTENTION_IN, GRAD_QUERY, GRAD_KEY1, GRAD_VALUE1, GRAD_KEY2,
- * GRAD_VALUE2. Workspace: variant portable none.
+ * GRAD_VALUE2. Workspace: variant portable none, at twice the time or more; variant cpu, of at least
+ * one head, grad_query in fp32 and a slab of scores: two numbers for all m, up to 128 k, and all n or
+ * as many as fit 128 MiB. If these are not all, the gradients of these k of key2 and value2 in fp32,
+ * too. A workspace_limit lowers the number of n down to 1.
  *
- * CLF_ERR_UNSUPPORTED: method is SLAB, which is yet to come. Further as for the forward.
+ * CLF_ERR_UNSUPPORTED: method is SLAB, which is yet to come, or variant cpu is wanted with a
+ * workspace_limit below that. Further as for the forward.
  */
 CLF_API CLF_CHECK_RESULT clf_status clf_floyd_attention_grad_plan(
     clf_device *device, const clf_floyd_attention_grad_args *args, clf_plan **out_plan);
