@@ -115,17 +115,6 @@ static CLF_INLINE void clf_floyd_scores_of_n(const clf_floyd_tile *tile, int n,
     }
 }
 
-/* -FLT_MAX for masked keys; `mask`: of the first of the 16 keys, `count` of which exist. */
-static CLF_INLINE float16 clf_floyd_mask(float16 scores, __global const uchar *mask, long stride,
-                                         int count) {
-    uchar16 masked;
-    if (stride == 1 && count >= CLF_WIDE)
-        masked = vload16(0, mask);
-    else
-        masked = clf_wide_gather_mask(mask, stride, min(count, CLF_WIDE));
-    return convert_int16(masked) != (int16)(0) ? (float16)(-FLT_MAX) : scores;
-}
-
 /* Adds key2's part; `mask`: of n = 0 of the tile, and the block's first key. */
 static CLF_INLINE void clf_floyd_scores_of_m(const clf_floyd_tile *tile, int m,
                                              __global const float *key2, long ahead,
