@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cmocka_all.h"
+#include "floyd_call.h"
 #include "floyd_run.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
@@ -73,6 +74,20 @@ static void test_floyd_grad_special_scales(void **state) {
 
 /* ---- Plans ---- */
 
+/* Roundings of equal terms all go one way. */
+static void test_floyd_grad_special_equal_inputs(void **state) {
+    const test_session *session = (const test_session *)*state;
+    static const test_layout layouts[] = {TEST_BROADCAST_ROW, TEST_BROADCAST_ALL};
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        floyd_case tested = gradient_case();
+        set_sizes(&tested, 32, 17, 31, 3);
+        tested.heads = 1;
+        tested.input_layout = layouts[seed % LENGTH(layouts)];
+        tested.seed = seed;
+        run_variants(session, tested);
+    }
+}
+
 /* Planned on the host's views: no buffers. */
 static clf_status plan_case(const test_session *session, const floyd_case *tested,
                             clf_plan **out_plan) {
@@ -120,6 +135,49 @@ static void test_floyd_grad_special_workspace_stays_within_its_limit(void **stat
     assert_true(clf_plan_workspace_size(plan) <= usual / 4);
     clf_plan_destroy(plan);
     assert_true(floyd_case_run(session, &tested)); /* heads in several steps */
+}
+
+static size_t workspace_of(const test_session *session, const char *text) {
+    floyd_call call;
+    clf_plan *plan = NULL;
+    floyd_call_make(&call, text);
+    call.grad_args.variant = session->has_cpu_variant ? CLF_VARIANT_CPU : CLF_VARIANT_PORTABLE;
+    test_succeeds(clf_floyd_attention_grad_plan(session->device, &call.grad_args, &plan));
+    const size_t size = clf_plan_workspace_size(plan);
+    clf_plan_destroy(plan);
+    return size;
+}
+
+/* A line of arguments: all tensors of both operators. */
+static void write_sizes(char *text, size_t capacity, int heads, int size, int depth) {
+    static const char *const names[] = {"query",     "key1",        "value1",       "key2",
+                                        "value2",    "grad_output", "attention_in", "grad_query",
+                                        "grad_key1", "grad_value1", "grad_key2",    "grad_value2"};
+    size_t length = 0;
+    for (size_t i = 0; i < LENGTH(names); i++) {
+        length += (size_t)snprintf(text + length, capacity - length, "%s=1,%d,%d,%d,%d ", names[i],
+                                   heads, size, size, depth);
+    }
+    snprintf(text + length, capacity - length, "softmax_max=1,%d,%d,%d,8 softmax_sum=1,%d,%d,%d,8",
+             heads, size, size, heads, size, size);
+}
+
+static void test_floyd_grad_special_workspace_does_not_grow_with_the_heads(void **state) {
+    const test_session *session = (const test_session *)*state;
+    static const struct {
+        int heads;
+        int size;
+        int depth;
+        size_t most; /* MiB */
+    } cases[] = {{32, 256, 32, 128}, {1, 256, 128, 400}};
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        char text[2048];
+        write_sizes(text, sizeof text, cases[i].heads, cases[i].size, cases[i].depth);
+        const size_t few = workspace_of(session, text);
+        assert_true(few <= cases[i].most << 20);
+        write_sizes(text, sizeof text, 5 * cases[i].heads, cases[i].size, cases[i].depth);
+        assert_int_equal(workspace_of(session, text), few);
+    }
 }
 
 /* ---- Repeated runs ---- */
@@ -179,7 +237,9 @@ int main(void) {
         cmocka_unit_test(test_floyd_grad_special_smallest_sizes),
         cmocka_unit_test(test_floyd_grad_special_masked_rows),
         cmocka_unit_test(test_floyd_grad_special_scales),
+        cmocka_unit_test(test_floyd_grad_special_equal_inputs),
         cmocka_unit_test(test_floyd_grad_special_slabs_are_refused),
+        cmocka_unit_test(test_floyd_grad_special_workspace_does_not_grow_with_the_heads),
         cmocka_unit_test(test_floyd_grad_special_workspace_stays_within_its_limit),
         cmocka_unit_test(test_floyd_grad_special_runs_have_the_same_bits),
     };

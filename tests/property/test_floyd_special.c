@@ -65,6 +65,19 @@ static void test_floyd_special_scales(void **state) {
     }
 }
 
+/* Roundings of equal terms all go one way. */
+static void test_floyd_special_equal_inputs(void **state) {
+    const test_session *session = (const test_session *)*state;
+    static const test_layout layouts[] = {TEST_BROADCAST_ROW, TEST_BROADCAST_ALL};
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        floyd_case tested = floyd_case_default();
+        set_sizes(&tested, 15, 64, 31, 3);
+        tested.input_layout = layouts[seed % LENGTH(layouts)];
+        tested.seed = seed;
+        run_variants(session, tested);
+    }
+}
+
 /* ---- Plans ---- */
 
 /* Planned on the host's views: no buffers. */
@@ -153,6 +166,7 @@ int main(void) {
         cmocka_unit_test(test_floyd_special_smallest_sizes),
         cmocka_unit_test(test_floyd_special_masked_rows),
         cmocka_unit_test(test_floyd_special_scales),
+        cmocka_unit_test(test_floyd_special_equal_inputs),
         cmocka_unit_test(test_floyd_special_slabs_are_refused),
         cmocka_unit_test(test_floyd_special_workspace_stays_within_its_limit),
         cmocka_unit_test(test_floyd_special_runs_have_the_same_bits),
