@@ -25,7 +25,7 @@ extern "C" {
 typedef enum clf_floyd_method {
     CLF_FLOYD_METHOD_AUTO = 0,  /* the one expected to be faster */
     CLF_FLOYD_METHOD_FUSED = 1, /* in tiles of local memory: never as a tensor */
-    CLF_FLOYD_METHOD_SLAB = 2   /* in the workspace, for some n at a time, by matrix products */
+    CLF_FLOYD_METHOD_SLAB = 2   /* in the workspace, for some n at a time, by batched products */
 } clf_floyd_method;
 
 /*
@@ -81,11 +81,18 @@ typedef struct clf_floyd_attention_args {
 
 /*
  * Plans the forward operator. Slots: QUERY, KEY1, VALUE1, KEY2, VALUE2, ATTEN_MASK (if given),
- * SOFTMAX_MAX, SOFTMAX_SUM, ATTENTION_OUT. Workspace: variant portable none; variant cpu the keys
- * and values of at least one head in fp32, or 16 MiB, whichever is more.
+ * SOFTMAX_MAX, SOFTMAX_SUM, ATTENTION_OUT. Method AUTO is FUSED with variant cpu; elsewhere a tuned
+ * parameter decides. Workspace, whatever B and H are:
  *
- * CLF_ERR_UNSUPPORTED: method is SLAB, which is yet to come, or variant cpu is wanted with a
- * workspace_limit below one head's. Further as above, and as for clf_scaled_masked_softmax_plan.
+ *     FUSED, portable   none
+ *     FUSED, cpu        the keys and values of at least one head in fp32, or 16 MiB, if that is more
+ *     SLAB              about 4 (2 K M D + n (M (K + 2 D) + 2 K D)) bytes, rows of K and D padded by
+ *                       up to 31 and 7 elements; n, of N, such that its part is at most 32 MiB, and
+ *                       one at least. fp32 inputs that can be used where they are take none.
+ *
+ * CLF_ERR_UNSUPPORTED: workspace_limit is below one head's, where variant cpu with method FUSED is
+ * wanted, or below that of one n with method SLAB. Further as above, and as for
+ * clf_scaled_masked_softmax_plan.
  */
 CLF_API CLF_CHECK_RESULT clf_status clf_floyd_attention_plan(clf_device *device,
                                                              const clf_floyd_attention_args *args,

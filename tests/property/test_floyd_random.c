@@ -1,4 +1,4 @@
-/* Random Floyd cases against the oracle: every kind of the fused forward, and at least
+/* Random Floyd cases against the oracle: every kind of the forward, fused and by slabs, and at least
  * CLFORMER_TEST_CASES cases of them (240 by default). */
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,9 +44,6 @@ static void test_floyd_random_cases_match_the_reference(void **state) {
     for (size_t number = 0; number < num_kinds && failures < MAX_FAILURES; number++) {
         /* All cases of a kind after each other: its kernels are built once. */
         const floyd_kind kind = floyd_kind_draw(&random, number, false);
-        if (kind.method == CLF_FLOYD_METHOD_SLAB) {
-            continue; /* planning refuses it: test_floyd_special */
-        }
         for (size_t i = 0; i < 2 * wanted / num_kinds + 1 && failures < MAX_FAILURES; i++, run++) {
             const floyd_case drawn = floyd_case_draw(&random, &kind, BUDGET);
             failures = run_case(session, &drawn, failures);
