@@ -108,14 +108,15 @@ const char *clf_i_blas_call_make_batch(const clf_i_gemm_batch *batch, clf_i_blas
     if (!is_dense_row(c->row_step, c->column_step, batch->rows, batch->columns)) {
         return "the rows of a result are not dense";
     }
-    if (is_dense_row(b->row_step, b->column_step, batch->depth, batch->columns)) {
-        call->b_step = usable_step(b->row_step, batch->depth, batch->columns);
-    } else if (is_dense_row(b->column_step, b->row_step, batch->columns, batch->depth)) {
-        call->b_step = usable_step(b->column_step, batch->columns, batch->depth);
-        call->b_is_transposed = 1;
-    } else {
+    const bool by_rows = is_dense_row(b->row_step, b->column_step, batch->depth, batch->columns);
+    const bool by_columns = is_dense_row(b->column_step, b->row_step, batch->columns, batch->depth);
+    if (!by_rows && !by_columns) {
         return "neither rows nor columns of a right operand are dense";
     }
+    /* A row or column of one element is dense either way. */
+    call->b_is_transposed = !by_rows || (by_columns && batch->columns == 1);
+    call->b_step = call->b_is_transposed ? usable_step(b->column_step, batch->columns, batch->depth)
+                                         : usable_step(b->row_step, batch->depth, batch->columns);
     return a->batch_step >= 0 && b->batch_step >= 0 && c->batch_step >= 0 ? NULL
                                                                           : "batches go backwards";
 }
