@@ -15,8 +15,13 @@ typedef struct clf_i_floyd_slab_estimate {
 
 clf_i_floyd_slab_estimate clf_i_floyd_slab_estimate_forward(const clf_i_floyd_request *request);
 
+clf_i_floyd_slab_estimate
+clf_i_floyd_slab_estimate_gradient(const clf_i_floyd_grad_request *request);
+
 /* All steps; the plan has its tensors. CLF_ERR_UNSUPPORTED: the workspace_limit is too low. */
 clf_status clf_i_floyd_slab_add_forward(clf_plan *plan, clf_variant variant,
                                         const clf_i_floyd_request *request);
+clf_status clf_i_floyd_slab_add_gradient(clf_plan *plan, clf_variant variant,
+                                         const clf_i_floyd_grad_request *request);
 
 #endif
