@@ -164,7 +164,10 @@ typedef struct clf_floyd_attention_grad_args {
  * SOFTMAX_MAX, SOFTMAX_SUM, ATTENTION_IN, GRAD_QUERY, GRAD_KEY1, GRAD_VALUE1, GRAD_KEY2,
  * GRAD_VALUE2. Workspace: variant portable none.
  *
- * CLF_ERR_UNSUPPORTED: method is SLAB, which is yet to come. Further as for the forward.
+ * With method SLAB it is about 4 (2 M D K + 2 K M D + n (M (2 K + 7 D) + 4 K D)) bytes, rows of K and
+ * D padded as in the forward, and n such that its part is at most 64 MiB, and one at least.
+ *
+ * CLF_ERR_UNSUPPORTED: as for the forward.
  */
 CLF_API CLF_CHECK_RESULT clf_status clf_floyd_attention_grad_plan(
     clf_device *device, const clf_floyd_attention_grad_args *args, clf_plan **out_plan);

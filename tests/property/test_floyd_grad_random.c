@@ -44,9 +44,6 @@ static void test_floyd_grad_random_cases_match_the_reference(void **state) {
     for (size_t number = 0; number < num_kinds && failures < MAX_FAILURES; number++) {
         /* All cases of a kind after each other: its kernels are built once. */
         const floyd_kind kind = floyd_kind_draw(&random, number, true);
-        if (kind.method == CLF_FLOYD_METHOD_SLAB) {
-            continue; /* planning refuses it: test_floyd_grad_special */
-        }
         for (size_t i = 0; i < 2 * wanted / num_kinds + 1 && failures < MAX_FAILURES; i++, run++) {
             const floyd_case drawn = floyd_case_draw(&random, &kind, BUDGET);
             failures = run_case(session, &drawn, failures);
