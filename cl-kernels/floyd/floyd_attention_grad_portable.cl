@@ -135,14 +135,14 @@ static CLF_INLINE void
 clf_floyd_find_rows(const clf_floyd_chunks *chunks, const clf_floyd_item *item,
                     __global const clf_storage *grad_output, const long grad_strides[5],
                     __global const clf_storage *attention, __global const float *maxima,
-                    __global const float *sums, int width, int count,
+                    __global const float *sums, uint width, int count,
                     const clf_floyd_grad_problem *problem) {
     __local float *parts = chunks->p;
-    for (int first = 0; first < CLF_FLOYD_SIDE * width;
+    for (uint first = 0; first < CLF_FLOYD_SIDE * width;
          first += CLF_FLOYD_GROUP / CLF_FLOYD_LANES) {
-        const int row = first + (int)item->index / CLF_FLOYD_LANES;
-        const long x = min(row / width, item->num_x - 1);
-        const long other = min(row % width, count - 1);
+        const uint row = first + item->index / CLF_FLOYD_LANES;
+        const long x = min((int)(row / width), item->num_x - 1);
+        const long other = min((int)(row % width), count - 1);
         float part = 0.0f;
         for (int d = item->lane; d < CLF_FLOYD_DEPTH; d += CLF_FLOYD_LANES)
             part = fma(clf_load(grad_output + x * grad_strides[2] + other * grad_strides[3] +

@@ -11,8 +11,63 @@ static const double unit = 0x1p-24;
 /* Exponential functions err by about this many of them, and by as many as the score is large. */
 static const double exponential_units = 3.0;
 
+/* Exponentials below the normal fp32 numbers may be 0 (flush to zero), all of them lost. */
+static const double all_of_an_exponential = 1.0;
+
 static double square(double value) {
     return value * value;
+}
+
+/* ---- Effects of many roundings ---- */
+
+/* Errors of different terms go in independent directions, those of equal terms, computed from equal
+ * numbers, in the same one: they are added before they are squared. */
+typedef struct effects {
+    double squares;
+    double run; /* of the equal terms at hand */
+} effects;
+
+static void add_effect(effects *total, bool goes_on, double moved) {
+    if (!goes_on) {
+        total->squares += square(total->run);
+        total->run = 0.0;
+    }
+    total->run += fabs(moved);
+}
+
+static double size_of_effects(const effects *total) {
+    return sqrt(total->squares + square(total->run));
+}
+
+/* A sum, and how far it moves with its terms and with the roundings of its partial sums. */
+typedef struct moving_sum {
+    double value;
+    double last; /* term */
+    double last_moved;
+    effects terms;
+    effects steps;
+} moving_sum;
+
+/* A term of one part, or of two that are added one after the other. Terms that are exactly 0, such
+ * as masked ones, leave a run of equal terms as it is. */
+static void add_term(moving_sum *sum, double first, double second, double moved) {
+    const double term = first + second;
+    if (term == 0.0 && moved == 0.0) {
+        return;
+    }
+    const bool goes_on = term == sum->last && moved == sum->last_moved;
+    if (second != 0.0) {
+        add_effect(&sum->steps, goes_on, sum->value + first);
+    }
+    sum->value += term;
+    sum->last = term;
+    sum->last_moved = moved;
+    add_effect(&sum->terms, goes_on, moved);
+    add_effect(&sum->steps, goes_on, sum->value);
+}
+
+static double moved_by(const moving_sum *sum) {
+    return size_of_effects(&sum->terms) + unit * size_of_effects(&sum->steps);
 }
 
 /* ---- Products of an edge with both of its other vectors ---- */
@@ -72,15 +127,17 @@ static void compute_scores(oracle_floyd *problem, const oracle_floyd_place *plac
 static void compute_exponentials(oracle_floyd *problem, oracle_floyd_row *result) {
     double *scores = problem->work;
     double *units = problem->work + problem->k;
-    double squares = 0.0;
+    moving_sum sum;
+    memset(&sum, 0, sizeof sum);
     for (int64_t k = 0; k < problem->k; k++) {
         const double distance = result->max - scores[k];
         scores[k] = exp(-distance);
-        units[k] += scores[k] > 0.0 ? unit * (distance + exponential_units) : 0.0;
-        result->sum += scores[k];
-        squares += square(scores[k] * units[k]);
+        units[k] += unit * (distance + exponential_units);
+        units[k] = scores[k] < (double)FLT_MIN ? all_of_an_exponential : units[k];
+        add_term(&sum, scores[k], 0.0, scores[k] * units[k]);
     }
-    result->sum_unit = sqrt(squares) / result->sum + result->max_unit + unit;
+    result->sum = sum.value;
+    result->sum_unit = size_of_effects(&sum.terms) / result->sum + result->max_unit + unit;
 }
 
 static void weigh_values(const oracle_floyd *problem, const oracle_floyd_place *place,
@@ -97,32 +154,25 @@ static void weigh_values(const oracle_floyd *problem, const oracle_floyd_place *
     }
 }
 
-/* Effect of independent errors: of each exponential, and of every partial sum. */
+/* Effect of errors of each exponential, and of every partial sum. */
 static void find_out_units(const oracle_floyd *problem, const oracle_floyd_place *place,
                            oracle_floyd_row *result) {
     const double *exponentials = problem->work;
     const double *units = problem->work + problem->k;
-    double squares[ORACLE_FLOYD_MAX_DEPTH] = {0.0};
-    double walk[ORACLE_FLOYD_MAX_DEPTH] = {0.0};
-    double partial[ORACLE_FLOYD_MAX_DEPTH] = {0.0};
+    moving_sum sums[ORACLE_FLOYD_MAX_DEPTH];
+    memset(sums, 0, sizeof sums);
     for (int64_t k = 0; k < problem->k; k++) {
         const float *value1 = oracle_floyd_at(problem, ORACLE_FLOYD_VALUE1, place->i, k);
         const float *value2 = oracle_floyd_at(problem, ORACLE_FLOYD_VALUE2, k, place->j);
-        if (exponentials[k] == 0.0) {
-            continue;
-        }
-        for (int64_t d = 0; d < problem->depth; d++) {
+        for (int64_t d = 0; exponentials[k] > 0.0 && d < problem->depth; d++) {
             const double first = (double)value1[d];
             const double second = (double)value2[d];
-            squares[d] += square(exponentials[k] * units[k] * (first + second - result->out[d]));
-            walk[d] += square(partial[d] + exponentials[k] * first);
-            partial[d] += exponentials[k] * (first + second);
-            walk[d] += square(partial[d]);
+            add_term(&sums[d], exponentials[k] * first, exponentials[k] * second,
+                     exponentials[k] * units[k] * (first + second - result->out[d]));
         }
     }
     for (int64_t d = 0; d < problem->depth; d++) {
-        result->out_unit[d] =
-            (sqrt(squares[d]) + unit * sqrt(walk[d])) / result->sum + unit * fabs(result->out[d]);
+        result->out_unit[d] = moved_by(&sums[d]) / result->sum + unit * fabs(result->out[d]);
     }
 }
 
@@ -155,9 +205,12 @@ static weight weight_of(const oracle_floyd *problem, bool is_of_value,
     const double sum = (double)*oracle_floyd_at(problem, ORACLE_FLOYD_SOFTMAX_SUM, at->n, at->m);
     double score_unit = 0.0;
     const double distance = max - score_of(problem, at, &score_unit);
-    const double p = exp(-distance) / sum;
-    const double p_unit =
-        p == 0.0 ? 0.0 : score_unit + unit * (fabs(distance) + exponential_units + 1.0);
+    const double exponential = exp(-distance);
+    const double p = exponential / sum;
+    const double p_unit = p == 0.0 ? 0.0
+                          : exponential < (double)FLT_MIN
+                              ? all_of_an_exponential
+                              : score_unit + unit * (fabs(distance) + exponential_units + 1.0);
     if (is_of_value) {
         return (weight){p, fabs(p) * p_unit};
     }
@@ -205,9 +258,9 @@ void oracle_floyd_compute_grad_row(oracle_floyd *problem, oracle_floyd_operand o
     const int64_t length = oracle_floyd_sum_length(problem, of);
     const double num_terms = (double)length * (of == ORACLE_FLOYD_QUERY ? 2.0 : 1.0);
     const double factor = is_of_value ? 1.0 : problem->scale;
-    double squares[ORACLE_FLOYD_MAX_DEPTH] = {0.0};
+    moving_sum sums[ORACLE_FLOYD_MAX_DEPTH];
     double walk[ORACLE_FLOYD_MAX_DEPTH] = {0.0};
-    memset(values, 0, (size_t)problem->depth * sizeof *values);
+    memset(sums, 0, sizeof sums);
     for (int64_t term = 0; term < length; term++) {
         const oracle_floyd_triple at = oracle_floyd_sum_term(of, &place, term);
         const weight w = weight_of(problem, is_of_value, &at);
@@ -216,14 +269,14 @@ void oracle_floyd_compute_grad_row(oracle_floyd *problem, oracle_floyd_operand o
         for (int64_t d = 0; d < problem->depth; d++) {
             const double first = (double)vectors[0][d];
             const double second = vectors[1] != NULL ? (double)vectors[1][d] : 0.0;
-            values[d] += w.value * (first + second);
-            squares[d] += square(w.moved * (first + second));
+            add_term(&sums[d], w.value * first, w.value * second, w.moved * (first + second));
             walk[d] += square(w.value * first) + square(w.value * second);
         }
     }
     for (int64_t d = 0; d < problem->depth; d++) {
-        values[d] *= factor;
-        units[d] = fabs(factor) * (sqrt(squares[d]) + unit * sqrt(num_terms * walk[d])) +
-                   2.0 * unit * fabs(values[d]);
+        /* A sum in another order has other partial sums: those of a random walk. */
+        const double random_walk = unit * sqrt(num_terms * walk[d]);
+        values[d] = factor * sums[d].value;
+        units[d] = fabs(factor) * (moved_by(&sums[d]) + random_walk) + 2.0 * unit * fabs(values[d]);
     }
 }
