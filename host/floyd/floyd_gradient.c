@@ -247,6 +247,7 @@ static clf_status set_text(const building *building) {
                       sizes->batches, sizes->heads, sizes->n);
     clf_i_text_format(&text, "%" PRId64 ",%" PRId64 ",%" PRId64 " --dtype %s", sizes->m, sizes->k,
                       sizes->depth, clf_dtype_name(building->request->args.query->dtype));
+    clf_i_floyd_method_append(building->request->args.method, &text);
     return clf_i_plan_set_problem(building->plan, &text);
 }
 

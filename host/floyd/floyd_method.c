@@ -3,6 +3,13 @@
 
 #include "tune/tuning.h"
 
+void clf_i_floyd_method_append(clf_floyd_method wanted, clf_i_text *text) {
+    if (wanted != CLF_FLOYD_METHOD_AUTO) {
+        clf_i_text_append(text,
+                          wanted == CLF_FLOYD_METHOD_SLAB ? " --method slab" : " --method fused");
+    }
+}
+
 clf_status clf_i_floyd_choose_slab_variant(clf_plan *plan, clf_variant wanted,
                                            clf_variant *out_variant) {
     const clf_i_capabilities *capabilities = clf_i_plan_capabilities(plan);

@@ -4,8 +4,12 @@
 
 #include <clformer/floyd.h>
 
+#include "core/text.h"
 #include "device/plan_builder.h"
 #include "floyd/floyd_slab.h"
+
+/* " --method slab" for the plan's problem, if the caller wants one. */
+void clf_i_floyd_method_append(clf_floyd_method wanted, clf_i_text *text);
 
 /* What a call would take of either. */
 typedef struct clf_i_floyd_methods {
