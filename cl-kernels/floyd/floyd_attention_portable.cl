@@ -34,26 +34,15 @@
  *   CLF_FLOYD_KEY_TILE     16       T, a power of two, L or more
  *   CLF_FLOYD_DEPTH_CHUNK  16       C, a power of two, L or more
  */
-#include "lib/dtype.clh"
-#include "lib/floyd.clh"
+#include "lib/floyd_square.clh"
 #define CLF_EXP2_DEGREE (CLF_DTYPE == 0 ? 6 : 5) /* sums are fp32 whatever the storage */
 #include "lib/exp2.clh"
-#include "lib/vector.clh"
 
-#ifndef CLF_FLOYD_DEPTH
-#define CLF_FLOYD_DEPTH 32
-#endif
 #ifndef CLF_FLOYD_MASK
 #define CLF_FLOYD_MASK 0
 #endif
-#ifndef CLF_FLOYD_LANES
-#define CLF_FLOYD_LANES 16
-#endif
 #ifndef CLF_FLOYD_KEY_TILE
 #define CLF_FLOYD_KEY_TILE 16
-#endif
-#ifndef CLF_FLOYD_DEPTH_CHUNK
-#define CLF_FLOYD_DEPTH_CHUNK 16
 #endif
 
 #ifndef CLF_FLOYD_OUT_FLOAT
@@ -68,76 +57,13 @@ typedef clf_storage clf_floyd_result;
 #define clf_floyd_store_result(value, address) clf_store(value, address)
 #endif
 
-#define CLF_FLOYD_SIDE        8 /* of a work-group's square of rows */
-#define CLF_FLOYD_SQUARES     4 /* along a side */
-#define CLF_FLOYD_ROWS        (CLF_FLOYD_SIDE * CLF_FLOYD_SIDE)
-#define CLF_FLOYD_GROUP       (CLF_FLOYD_SQUARES * CLF_FLOYD_SQUARES * CLF_FLOYD_LANES)
 #define CLF_FLOYD_CHUNKS      ((CLF_FLOYD_DEPTH + CLF_FLOYD_DEPTH_CHUNK - 1) / CLF_FLOYD_DEPTH_CHUNK)
 #define CLF_FLOYD_ITEM_KEYS   (CLF_FLOYD_KEY_TILE / CLF_FLOYD_LANES)
-#define CLF_FLOYD_ITEM_DEPTHS (CLF_FLOYD_DEPTH_CHUNK / CLF_FLOYD_LANES)
-#define CLF_FLOYD_PITCH       (CLF_FLOYD_DEPTH_CHUNK + 1) /* one more: neighbours in other banks */
 #define CLF_FLOYD_POWER_PITCH (CLF_FLOYD_KEY_TILE + 1)
 #define CLF_FLOYD_LANE_PITCH  (CLF_FLOYD_LANES + 1)
 #define CLF_FLOYD_LOWEST      (CLF_EXP2_LOWEST / CLF_EXP2_LOG2E)
 
 CLF_EXP2_DEFINE_CHOSEN(clf_floyd_exp2, float, int)
-
-/* A work-item and its group. */
-typedef struct clf_floyd_item {
-    long first_n;
-    long first_m;
-    int num_n; /* rows of the group's square within N */
-    int num_m;
-    uint index; /* in the group */
-    int lane;
-    int n; /* rows {n, n + 4} x {m, m + 4} of the square */
-    int m;
-} clf_floyd_item;
-
-/* Fills the item in; returns its head, counted over all batches. */
-static inline long clf_floyd_find_item(clf_floyd_item *item, const clf_floyd_problem *problem) {
-    const long tiles_n = (problem->n + CLF_FLOYD_SIDE - 1) / CLF_FLOYD_SIDE;
-    const long tiles_m = (problem->m + CLF_FLOYD_SIDE - 1) / CLF_FLOYD_SIDE;
-    const long group = (long)get_group_id(0);
-    const long column = group / tiles_m;
-    item->first_n = clf_floyd_remainder(column, tiles_n) * CLF_FLOYD_SIDE;
-    item->first_m = clf_floyd_remainder(group, tiles_m) * CLF_FLOYD_SIDE;
-    item->num_n = (int)min(problem->n - item->first_n, (long)CLF_FLOYD_SIDE);
-    item->num_m = (int)min(problem->m - item->first_m, (long)CLF_FLOYD_SIDE);
-    const uint index = (uint)get_local_id(0);
-    item->index = index;
-    item->lane = (int)(index % CLF_FLOYD_LANES);
-    item->n = (int)(index / CLF_FLOYD_LANES / CLF_FLOYD_SQUARES);
-    item->m = (int)(index / CLF_FLOYD_LANES % CLF_FLOYD_SQUARES);
-    return column / tiles_n;
-}
-
-/* Row `i`, `j` of an item in the square. */
-static inline int clf_floyd_row(const clf_floyd_item *item, int i, int j) {
-    return (item->n + i * CLF_FLOYD_SQUARES) * CLF_FLOYD_SIDE + item->m + j * CLF_FLOYD_SQUARES;
-}
-
-/*
- * Copies chunk[outer][inner][d] = source[outer * outer_pitch + inner * inner_pitch + d * stride],
- * 8 x `num_inner`, depths from `begin` on. Zeros beyond D and from `count_inner` on; the last of
- * `count_outer` is repeated. `num_inner` is a literal.
- */
-static CLF_INLINE void clf_floyd_stage(__local float *chunk, const clf_floyd_item *item,
-                                       __global const clf_storage *source, long outer_pitch,
-                                       int count_outer, long inner_pitch, uint num_inner,
-                                       int count_inner, long stride, int begin) {
-    for (uint i = item->index; i < CLF_FLOYD_SIDE * num_inner * CLF_FLOYD_DEPTH_CHUNK;
-         i += CLF_FLOYD_GROUP) {
-        const int d = (int)(i % CLF_FLOYD_DEPTH_CHUNK);
-        const int inner = (int)(i / CLF_FLOYD_DEPTH_CHUNK % num_inner);
-        const int outer = (int)(i / CLF_FLOYD_DEPTH_CHUNK / num_inner);
-        const bool exists = inner < count_inner && begin + d < CLF_FLOYD_DEPTH;
-        chunk[(outer * (int)num_inner + inner) * CLF_FLOYD_PITCH + d] =
-            exists ? clf_load(source + min(outer, count_outer - 1) * outer_pitch +
-                              inner * inner_pitch + (begin + d) * stride)
-                   : 0.0f;
-    }
-}
 
 /* Adds the products of a chunk of depths: first [n][key][d], second [m][key][d]. */
 static inline void clf_floyd_add_scores(float scores[2][2][CLF_FLOYD_ITEM_KEYS],
@@ -148,8 +74,8 @@ static inline void clf_floyd_add_scores(float scores[2][2][CLF_FLOYD_ITEM_KEYS],
             const int key = item->lane + x * CLF_FLOYD_LANES;
             float key1[2], key2[2];
             for (int i = 0; i < 2; ++i) {
-                const int n = item->n + i * CLF_FLOYD_SQUARES;
-                const int m = item->m + i * CLF_FLOYD_SQUARES;
+                const int n = item->x + i * CLF_FLOYD_SQUARES;
+                const int m = item->y + i * CLF_FLOYD_SQUARES;
                 key1[i] = first[(n * CLF_FLOYD_KEY_TILE + key) * CLF_FLOYD_PITCH + d];
                 key2[i] = second[(m * CLF_FLOYD_KEY_TILE + key) * CLF_FLOYD_PITCH + d];
             }
@@ -170,8 +96,8 @@ static inline void clf_floyd_add_values(float out[2][2][CLF_FLOYD_ITEM_DEPTHS],
             const int d = item->lane + x * CLF_FLOYD_LANES;
             float value1[2], value2[2];
             for (int i = 0; i < 2; ++i) {
-                const int n = item->n + i * CLF_FLOYD_SQUARES;
-                const int m = item->m + i * CLF_FLOYD_SQUARES;
+                const int n = item->x + i * CLF_FLOYD_SQUARES;
+                const int m = item->y + i * CLF_FLOYD_SQUARES;
                 value1[i] = first[(n * CLF_FLOYD_KEY_TILE + key) * CLF_FLOYD_PITCH + d];
                 value2[i] = second[(m * CLF_FLOYD_KEY_TILE + key) * CLF_FLOYD_PITCH + d];
             }
@@ -220,8 +146,8 @@ static inline void clf_floyd_powers(float scores[2][2][CLF_FLOYD_ITEM_KEYS], flo
                 const int key = item->lane + x * CLF_FLOYD_LANES;
                 float score = scores[i][j][x] * problem->scale;
 #if CLF_FLOYD_MASK
-                const int n = min(item->n + i * CLF_FLOYD_SQUARES, item->num_n - 1);
-                const int m = min(item->m + j * CLF_FLOYD_SQUARES, item->num_m - 1);
+                const int n = min(item->x + i * CLF_FLOYD_SQUARES, item->num_x - 1);
+                const int m = min(item->y + j * CLF_FLOYD_SQUARES, item->num_y - 1);
                 if (mask[n * problem->mask[2] + m * problem->mask[3] +
                          min(key, count - 1) * problem->mask[4]] != 0)
                     score = -FLT_MAX;
@@ -256,12 +182,12 @@ static inline void clf_floyd_store(float out[CLF_FLOYD_CHUNKS][2][2][CLF_FLOYD_I
                                    const clf_floyd_problem *problem) {
     for (int i = 0; i < 2; ++i)
         for (int j = 0; j < 2; ++j) {
-            const int place_n = item->n + i * CLF_FLOYD_SQUARES;
-            const int place_m = item->m + j * CLF_FLOYD_SQUARES;
-            if (place_n >= item->num_n || place_m >= item->num_m)
+            const int place_n = item->x + i * CLF_FLOYD_SQUARES;
+            const int place_m = item->y + j * CLF_FLOYD_SQUARES;
+            if (place_n >= item->num_x || place_m >= item->num_y)
                 continue;
-            const long n = item->first_n + place_n;
-            const long m = item->first_m + place_m;
+            const long n = item->first_x + place_n;
+            const long m = item->first_y + place_m;
             __global clf_floyd_result *row =
                 attention_out + n * problem->out[2] + m * problem->out[3];
             for (int c = 0; c < CLF_FLOYD_CHUNKS; ++c)
@@ -302,21 +228,21 @@ clf_floyd_attention_portable(__global const clf_storage *query, long query_offse
     __local float powers[CLF_FLOYD_ROWS * CLF_FLOYD_POWER_PITCH];
     __local float reduction[CLF_FLOYD_ROWS * CLF_FLOYD_LANE_PITCH];
     clf_floyd_item item;
-    const long head = clf_floyd_find_item(&item, &problem);
+    const long head = clf_floyd_find_item(&item, problem.n, problem.m);
     query += query_offset + clf_floyd_head(head, &problem, problem.query) +
-             item.first_n * problem.query[2] + item.first_m * problem.query[3];
+             item.first_x * problem.query[2] + item.first_y * problem.query[3];
     key1 +=
-        key1_offset + clf_floyd_head(head, &problem, problem.key1) + item.first_n * problem.key1[2];
+        key1_offset + clf_floyd_head(head, &problem, problem.key1) + item.first_x * problem.key1[2];
     value1 += value1_offset + clf_floyd_head(head, &problem, problem.value1) +
-              item.first_n * problem.value1[2];
+              item.first_x * problem.value1[2];
     key2 +=
-        key2_offset + clf_floyd_head(head, &problem, problem.key2) + item.first_m * problem.key2[3];
+        key2_offset + clf_floyd_head(head, &problem, problem.key2) + item.first_y * problem.key2[3];
     value2 += value2_offset + clf_floyd_head(head, &problem, problem.value2) +
-              item.first_m * problem.value2[3];
+              item.first_y * problem.value2[3];
     __global const uchar *tile_mask = 0;
 #if CLF_FLOYD_MASK
     mask += mask_offset + clf_floyd_head(head, &problem, problem.mask) +
-            item.first_n * problem.mask[2] + item.first_m * problem.mask[3];
+            item.first_x * problem.mask[2] + item.first_y * problem.mask[3];
 #endif
     float out[CLF_FLOYD_CHUNKS][2][2][CLF_FLOYD_ITEM_DEPTHS];
     float maxima[2][2], sums[2][2], factors[2][2];
@@ -339,13 +265,13 @@ clf_floyd_attention_portable(__global const clf_storage *query, long query_offse
             const int depth = c * CLF_FLOYD_DEPTH_CHUNK;
             /* The chunk before has been read. */
             barrier(CLK_LOCAL_MEM_FENCE);
-            clf_floyd_stage(query_chunk, &item, query, problem.query[2], item.num_n,
-                            problem.query[3], CLF_FLOYD_SIDE, item.num_m, problem.query[4], depth);
+            clf_floyd_stage(query_chunk, &item, query, problem.query[2], item.num_x,
+                            problem.query[3], CLF_FLOYD_SIDE, item.num_y, problem.query[4], depth);
             clf_floyd_stage(first, &item, key1 + begin * problem.key1[3], problem.key1[2],
-                            item.num_n, problem.key1[3], CLF_FLOYD_KEY_TILE, count, problem.key1[4],
+                            item.num_x, problem.key1[3], CLF_FLOYD_KEY_TILE, count, problem.key1[4],
                             depth);
             clf_floyd_stage(second, &item, key2 + begin * problem.key2[2], problem.key2[3],
-                            item.num_m, problem.key2[2], CLF_FLOYD_KEY_TILE, count, problem.key2[4],
+                            item.num_y, problem.key2[2], CLF_FLOYD_KEY_TILE, count, problem.key2[4],
                             depth);
             /* The chunk is there. */
             barrier(CLK_LOCAL_MEM_FENCE);
@@ -361,10 +287,10 @@ clf_floyd_attention_portable(__global const clf_storage *query, long query_offse
             /* The chunk before has been read. */
             barrier(CLK_LOCAL_MEM_FENCE);
             clf_floyd_stage(first, &item, value1 + begin * problem.value1[3], problem.value1[2],
-                            item.num_n, problem.value1[3], CLF_FLOYD_KEY_TILE, count,
+                            item.num_x, problem.value1[3], CLF_FLOYD_KEY_TILE, count,
                             problem.value1[4], depth);
             clf_floyd_stage(second, &item, value2 + begin * problem.value2[2], problem.value2[3],
-                            item.num_m, problem.value2[2], CLF_FLOYD_KEY_TILE, count,
+                            item.num_y, problem.value2[2], CLF_FLOYD_KEY_TILE, count,
                             problem.value2[4], depth);
             /* The chunk and, the first time, the powers are there. */
             barrier(CLK_LOCAL_MEM_FENCE);

@@ -25,4 +25,38 @@ typedef struct clf_i_floyd_problem {
     uint32_t unused;
 } clf_i_floyd_problem;
 
+/* x, y and z are N, M and K in an order that each launch chooses; a plane's strides are of B, H,
+ * its first axis, its second one, D (max, sum: copy). */
+typedef struct clf_i_floyd_grad_problem {
+    int64_t heads;
+    int64_t x;
+    int64_t y;
+    int64_t z;
+    int64_t xy[2][5]; /* query and grad_output, or a key and its value */
+    int64_t xz[2][5];
+    int64_t yz[2][5];
+    int64_t xy_out[2][5]; /* gradients of what is on the plane */
+    int64_t xz_out[2][5];
+    int64_t attention[5];
+    int64_t max[5];
+    int64_t sum[5];
+    int64_t mask[5]; /* B, H, x, y, z; 0 where the mask repeats */
+    float scale;
+    uint32_t unused;
+} clf_i_floyd_grad_problem;
+
+/* One launch of the kernel for CPUs; the places are in floats. */
+typedef struct clf_i_floyd_grad_step {
+    int64_t first_head;
+    int64_t head_pitch;
+    int64_t query;
+    int64_t scores;
+    int64_t dp;
+    int64_t keys;
+    int64_t first_n;
+    int64_t num_n;
+    int64_t key;  /* -1: none */
+    int64_t next; /* -1: none */
+} clf_i_floyd_grad_step;
+
 #endif

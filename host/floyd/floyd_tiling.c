@@ -31,8 +31,7 @@ static int64_t padded_depth(const clf_i_floyd_problem *problem, const clf_i_floy
     return round_up(problem->depth, WIDE * tiling->depth_vectors);
 }
 
-/* The vectors of a register block that leave the least padding, of equal ones the most. */
-static int64_t choose_depth_vectors(int64_t depth) {
+int64_t clf_i_floyd_depth_vectors(int64_t depth) {
     const int64_t vectors = divide_up(depth, WIDE);
     if (vectors <= 4) {
         return vectors;
@@ -142,7 +141,7 @@ clf_i_floyd_tiling clf_i_floyd_tiling_cpu(const clf_device *device,
     clf_i_floyd_tiling tiling = {.rows_n = problem->n > 16 ? 32 : 16,
                                  .rows_m = problem->m > 8 ? 16 : 8};
     set_key_vectors(&tiling, choose_key_vectors(problem));
-    tiling.depth_vectors = choose_depth_vectors(problem->depth);
+    tiling.depth_vectors = clf_i_floyd_depth_vectors(problem->depth);
     tiling.out_rows = tiling.depth_vectors > 2 ? 4 : 8;
     const int64_t limit = clf_i_tuning_value(device, "clf_floyd_attention_cpu", "local_memory",
                                              1 << 15, 1 << 24, 700 << 10);

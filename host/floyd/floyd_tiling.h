@@ -35,6 +35,9 @@ clf_i_floyd_tiling clf_i_floyd_tiling_cpu(const clf_device *device,
                                           const clf_i_floyd_problem *problem, bool is_fp32,
                                           size_t workspace_limit);
 
+/* Vectors of 16 depths in a register block: the least padding, of equal ones the most. */
+int64_t clf_i_floyd_depth_vectors(int64_t depth);
+
 clf_i_floyd_tiling clf_i_floyd_tiling_portable(const clf_device *device);
 
 #endif

@@ -152,6 +152,16 @@ typedef struct clf_floyd_attention_grad_args {
             CLF_VARIANT_AUTO                                                                       \
     }
 
+/*
+ * Plans the gradient. Slots: QUERY, KEY1, VALUE1, KEY2, VALUE2, GRAD_OUTPUT, ATTEN_MASK (if given),
+ * SOFTMAX_MAX, SOFTMAX_SUM, ATTENTION_IN, GRAD_QUERY, GRAD_KEY1, GRAD_VALUE1, GRAD_KEY2,
+ * GRAD_VALUE2. Workspace: variant portable none.
+ *
+ * CLF_ERR_UNSUPPORTED: method is SLAB, which is yet to come. Further as for the forward.
+ */
+CLF_API CLF_CHECK_RESULT clf_status clf_floyd_attention_grad_plan(
+    clf_device *device, const clf_floyd_attention_grad_args *args, clf_plan **out_plan);
+
 #ifdef __cplusplus
 }
 #endif

@@ -5,7 +5,7 @@
 #include "floyd_tensors.h"
 
 /* Make, upload, plan, enqueue, read, compare. Prints the case and what is wrong, if anything is;
- * true if nothing. Forward cases only. */
+ * true if nothing. */
 bool floyd_case_run(const test_session *session, const floyd_case *tested);
 
 #endif

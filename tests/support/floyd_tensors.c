@@ -215,6 +215,13 @@ void floyd_tensors_free(floyd_tensors *tensors) {
     }
 }
 
+clf_status floyd_tensors_plan(const floyd_tensors *tensors, clf_device *device,
+                              clf_plan **out_plan) {
+    return tensors->is_gradient
+               ? clf_floyd_attention_grad_plan(device, &tensors->grad_args, out_plan)
+               : clf_floyd_attention_plan(device, &tensors->args, out_plan);
+}
+
 void floyd_tensors_open_oracle(const floyd_tensors *tensors, bool is_gradient,
                                oracle_floyd *problem) {
     oracle_floyd_inputs inputs;

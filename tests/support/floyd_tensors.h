@@ -41,6 +41,10 @@ void floyd_tensors_make(floyd_tensors *tensors, const floyd_case *tested);
 void floyd_tensors_set_forward(floyd_tensors *tensors);
 void floyd_tensors_free(floyd_tensors *tensors);
 
+/* Plans the case's operator, with buffers if there was an upload. */
+clf_status floyd_tensors_plan(const floyd_tensors *tensors, clf_device *device,
+                              clf_plan **out_plan);
+
 /* The oracle's view of them; `is_gradient` chooses what it can be asked. */
 void floyd_tensors_open_oracle(const floyd_tensors *tensors, bool is_gradient,
                                oracle_floyd *problem);
