@@ -101,7 +101,7 @@ bench_expect(bench_own_floyd_grad 0 "own +2,1,9,20,33,24 +zeros +fp16 +portable 
 # A sample of some rows of four heads of seven.
 bench_expect(bench_floyd_sample 0 "own +1,7,24,16,32,16 .*[0-9]  ok" run floyd_grad
     --shape 1,7,24,16,32,16 --mask b1n1k --dtype fp32 --min-time 0)
-bench_expect(bench_floyd_limit 0 "own .*workspace-limit=1,.*workspace: [0-9]+ .[0-9.]+ KiB" explain floyd
+bench_expect(bench_floyd_limit 0 "own: .*workspace-limit=1,.*workspace: [0-9]+ .[0-9.]+ KiB" explain floyd
     --shape 1,8,32,32,32,32 --workspace-limit 1 --dtype fp32 --no-peaks)
 # Few tokens: reading is the limit.
 bench_expect(bench_ffn_reading 0 "reading, [0-9]+ thread.* GB/s .*own +1,256,512,256 .*[0-9]  ok" run
