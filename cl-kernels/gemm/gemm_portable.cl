@@ -41,7 +41,7 @@ typedef float clf_gemm_sum;
 #endif
 
 CLF_EXP2_DEFINE(clf_gemm_exp2, float, int)
-CLF_ACTIVATION_DEFINE(clf_gemm_activate, float, clf_gemm_exp2)
+CLF_ACTIVATION_DEFINE(clf_gemm_activate, float, clf_gemm_exp2, CLF_ACTIVATION_DIVIDE)
 
 /* An element of B, dequantised. */
 static inline float clf_gemm_load_b(const clf_gemm_operands *operands,

@@ -9,8 +9,9 @@
 #include "floyd/floyd_slab.h"
 #include "floyd/floyd_tiling.h"
 #include "shape/view.h"
+#include "tune/tuning.h"
 
-enum { MAX_DEFINES = 12, MAX_ARGUMENTS = 12 };
+enum { MAX_DEFINES = 14, MAX_ARGUMENTS = 12 };
 
 /* A plan in the making. */
 typedef struct building {
@@ -129,6 +130,18 @@ static void add_layout(const building *building, launch *launch) {
     add_define(launch, "CLF_FLOYD_VALUE1_IN_PLACE", building->tiling.value1_in_place);
 }
 
+/* Results that the last-level cache would not keep for whoever reads them are stored past it. */
+static bool is_streaming(const building *building) {
+    const clf_floyd_attention_args *args = &building->request->args;
+    const clf_tensor *stored[] = {args->attention_out, args->softmax_max, args->softmax_sum};
+    int64_t bytes = 0;
+    for (size_t i = 0; i < sizeof stored / sizeof stored[0]; ++i) {
+        bytes += clf_i_view_num_elements(stored[i]) * (int64_t)clf_dtype_size(stored[i]->dtype);
+    }
+    return bytes >= clf_i_tuning_value(clf_i_plan_device(building->plan), "clf_floyd_attention_cpu",
+                                       "streaming_bytes", 0, INT64_MAX, INT64_C(8) << 20);
+}
+
 static void add_results(const building *building, launch *launch) {
     const clf_floyd_attention_args *args = &building->request->args;
     add_define(launch, "CLF_FLOYD_MASK", building->request->geometry.has_mask);
@@ -195,6 +208,7 @@ static clf_status launch_tiles(const building *building, int64_t first_head, int
     add_define(&launch, "CLF_FLOYD_ROWS_M", tiling->rows_m);
     add_define(&launch, "CLF_FLOYD_SCORE_ROWS", tiling->score_rows);
     add_define(&launch, "CLF_FLOYD_OUT_ROWS", tiling->out_rows);
+    add_define(&launch, "CLF_FLOYD_STREAMING", is_streaming(building));
     add_slot(&launch, CLF_SLOT_QUERY);
     add_slot(&launch, CLF_SLOT_VALUE1);
     add_results(building, &launch);
