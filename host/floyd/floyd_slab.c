@@ -119,13 +119,11 @@ static clf_status add_product(forward *self, const clf_i_floyd_slab *slab, int w
 
 static clf_status decide_products(forward *self) {
     const clf_i_floyd_slab largest = clf_i_floyd_slab_largest(&self->slabs);
-    const int64_t num_calls = clf_i_floyd_num_slabs(&self->slabs);
     clf_status status = CLF_SUCCESS;
     clf_i_gemm_batches_begin(&self->slabs.products, self->slabs.plan, self->slabs.variant);
     for (int i = 0; i < NUM_PRODUCTS && status == CLF_SUCCESS; ++i) {
         const clf_i_gemm_batch product = product_of(self, &largest, i);
-        status = clf_i_gemm_batches_decide(&self->slabs.products, &product, num_calls,
-                                           &self->products[i]);
+        status = clf_i_gemm_batches_decide(&self->slabs.products, &product, &self->products[i]);
     }
     return status;
 }

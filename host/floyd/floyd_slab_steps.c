@@ -15,20 +15,18 @@ static int64_t round_up(int64_t value, int64_t multiple) {
 
 /* ---- Sizes ---- */
 
-/* Rows with gaps between them, which libraries for batched products may want. */
 void clf_i_floyd_slab_begin(clf_i_floyd_slab_plan *slabs, const clf_i_floyd_geometry *geometry) {
     memset(slabs, 0, sizeof *slabs);
     slabs->geometry = geometry;
-    slabs->depth_pitch = round_up(geometry->sizes.depth, 4) + 4;
-    slabs->key_pitch = round_up(geometry->sizes.k, WIDE) + WIDE;
+    slabs->depth_pitch = round_up(geometry->sizes.depth, 4);
+    slabs->key_pitch = round_up(geometry->sizes.k, WIDE);
 }
 
-/* Rows with gaps, as copies have, if it is a right operand. */
+/* As products want it: dense along D, and one step of at least D from row to row. */
 static bool is_usable(const clf_tensor *tensor, int64_t depth, bool has_n, bool is_right) {
     const int64_t *strides = tensor->strides;
-    const int64_t least = is_right ? depth + 1 : depth;
-    const bool rows_fit = is_right ? strides[has_n ? 3 : 2] >= least && strides[has_n ? 2 : 3] >= 0
-                                   : strides[2] >= least && strides[3] >= least;
+    const bool rows_fit = is_right ? strides[has_n ? 3 : 2] >= depth && strides[has_n ? 2 : 3] >= 0
+                                   : strides[2] >= depth && strides[3] >= depth;
     return tensor->dtype == CLF_DTYPE_FP32 && (strides[4] == 1 || depth == 1) && strides[0] >= 0 &&
            strides[1] >= 0 && rows_fit;
 }
@@ -111,14 +109,6 @@ clf_status clf_i_floyd_slab_refuse(const clf_i_floyd_slab_bytes *bytes, size_t w
 
 int64_t clf_i_floyd_num_heads(const clf_i_floyd_slab_plan *slabs) {
     return slabs->geometry->sizes.batches * slabs->geometry->sizes.heads;
-}
-
-static int64_t slabs_of_head(const clf_i_floyd_slab_plan *slabs) {
-    return (slabs->geometry->sizes.n + slabs->slab_n - 1) / slabs->slab_n;
-}
-
-int64_t clf_i_floyd_num_slabs(const clf_i_floyd_slab_plan *slabs) {
-    return clf_i_floyd_num_heads(slabs) * slabs_of_head(slabs);
 }
 
 bool clf_i_floyd_slab_next(const clf_i_floyd_slab_plan *slabs, clf_i_floyd_slab *slab) {

@@ -87,8 +87,6 @@ bool clf_i_floyd_slab_next(const clf_i_floyd_slab_plan *slabs, clf_i_floyd_slab 
 /* As large as any, and with the places furthest from the tensors' beginnings. */
 clf_i_floyd_slab clf_i_floyd_slab_largest(const clf_i_floyd_slab_plan *slabs);
 
-int64_t clf_i_floyd_num_slabs(const clf_i_floyd_slab_plan *slabs); /* of all heads */
-
 /* Element of the tensor at which a head begins, or, `has_n`, a slab. */
 int64_t clf_i_floyd_slab_base(const clf_i_floyd_slab_plan *slabs, const clf_i_floyd_slab *slab,
                               const int64_t *strides, bool has_n);

@@ -1,7 +1,7 @@
 /*
- * Batched products by CLBlast's SgemmStridedBatched. It takes no memory for its copies, so it
- * allocates some; and of matrices that it can use where they are, it ignores offset and step: these
- * are refused.
+ * Batched products by CLBlast's SgemmStridedBatched, where it computes them directly. Else it would
+ * copy the matrices into memory that it cannot be given: it allocates some, ends the process if there
+ * is none, and ignores offsets and steps of matrices that it need not copy.
  */
 #include "gemm/gemm_library.h"
 
@@ -28,10 +28,6 @@ static const char *refuse(const clf_i_gemm_batch *batch) {
     if (refusal != NULL) {
         return refusal;
     }
-    /* A is always copied: it is used column by column. */
-    if ((!call.b_is_transposed && call.b_step == call.columns) || call.c_step == call.columns) {
-        return "CLBlast misreads batched matrices without gaps between their rows";
-    }
     const int64_t extents[] = {clf_i_blas_a_extent(&call), clf_i_blas_b_extent(&call),
                                clf_i_blas_c_extent(&call)};
     if (extents[0] > INT_MAX || extents[1] > INT_MAX || extents[2] > INT_MAX ||
@@ -49,7 +45,18 @@ static clf_status make_call(const clf_i_gemm_batch *batch, clf_i_blas_call *call
                : clf_i_fail(CLF_ERR_INTERNAL, "batched products for CLBlast: %s", refusal);
 }
 
-static clf_status prepare(clf_plan *plan, const clf_i_gemm_batch *batch, size_t *out_bytes) {
+static clf_status check_memory(clf_plan *plan, const clf_i_blas_call *call) {
+    size_t bytes = 0;
+    const clf_status status = clf_i_clblast_find_region(clf_i_plan_device(plan), call, &bytes);
+    return status == CLF_SUCCESS && bytes > 0
+               ? clf_i_fail(CLF_ERR_UNSUPPORTED,
+                            "CLBlast copies matrices of this size, for batches into memory of its "
+                            "own, and ends the process where there is none; accepted: less than "
+                            "its parameter XGEMM_MIN_INDIRECT_SIZE")
+               : status;
+}
+
+static clf_status prepare(clf_plan *plan, const clf_i_gemm_batch *batch) {
     const clf_i_gemm_operand *const operands[] = {&batch->a.operand, &batch->b.operand,
                                                   &batch->c.operand};
     clf_i_blas_call call;
@@ -58,13 +65,9 @@ static clf_status prepare(clf_plan *plan, const clf_i_gemm_batch *batch, size_t 
         status = clf_i_clblast_apply_tuning(plan);
     }
     if (status == CLF_SUCCESS) {
-        status = clf_i_clblast_try(plan, operands, &call);
+        status = check_memory(plan, &call);
     }
-    if (status == CLF_SUCCESS) {
-        status = clf_i_clblast_find_region(clf_i_plan_device(plan), &call, out_bytes);
-        *out_bytes *= (size_t)batch->count;
-    }
-    return status;
+    return status == CLF_SUCCESS ? clf_i_clblast_try(plan, operands, &call) : status;
 }
 
 static clf_status add(clf_plan *plan, const clf_i_gemm_batch *batch) {
@@ -72,6 +75,9 @@ static clf_status add(clf_plan *plan, const clf_i_gemm_batch *batch) {
                                                   &batch->c.operand};
     clf_i_blas_call call;
     clf_status status = make_call(batch, &call);
+    if (status == CLF_SUCCESS) {
+        status = check_memory(plan, &call);
+    }
     if (status == CLF_SUCCESS) {
         status = clf_i_clblast_try(plan, operands, &call);
     }

@@ -7,10 +7,6 @@
 #include "gemm/gemm_choice.h"
 #include "gemm/gemm_library.h"
 
-/* The library allocates memory for its copies when it is called, and frees it when it has run: a
- * plan's calls may all wait in a queue. */
-#define MOST_LIBRARY_BYTES ((size_t)1 << 29)
-
 size_t clf_i_gemm_batch_workspace(int64_t count, int64_t rows) {
     return clf_i_own_batch_workspace(count, rows);
 }
@@ -31,27 +27,8 @@ static clf_status take_own(clf_i_gemm_batches *batches, size_t index,
                                   reason);
 }
 
-static clf_status prepare_library(clf_i_gemm_batches *batches, const clf_i_gemm_batch *largest,
-                                  int64_t num_calls) {
-    size_t bytes = 0;
-    const clf_status status = clf_i_gemm_the_batch_library.prepare(batches->plan, largest, &bytes);
-    if (status != CLF_SUCCESS) {
-        return status;
-    }
-    const size_t left = MOST_LIBRARY_BYTES - batches->library_bytes;
-    if (bytes > left / (size_t)num_calls) {
-        return clf_i_fail(CLF_ERR_UNSUPPORTED,
-                          "%s copies matrices into memory of its own, up to %zu bytes for each of "
-                          "%lld calls, accepted: %zu together",
-                          clf_i_gemm_the_library.name, bytes, (long long)num_calls,
-                          MOST_LIBRARY_BYTES);
-    }
-    batches->library_bytes += bytes * (size_t)num_calls;
-    return CLF_SUCCESS;
-}
-
 clf_status clf_i_gemm_batches_decide(clf_i_gemm_batches *batches, const clf_i_gemm_batch *largest,
-                                     int64_t num_calls, size_t *out_index) {
+                                     size_t *out_index) {
     const size_t index = batches->num_products;
     const clf_i_gemm_mode mode = clf_i_gemm_mode_of_environment();
     if (index == CLF_I_GEMM_MAX_BATCHES) {
@@ -73,7 +50,7 @@ clf_status clf_i_gemm_batches_decide(clf_i_gemm_batches *batches, const clf_i_ge
     if (mode == CLF_I_GEMM_AUTO && !clf_i_gemm_prefers_library(batches->plan)) {
         return take_own(batches, index, largest, "slower on this device");
     }
-    const clf_status status = prepare_library(batches, largest, num_calls);
+    const clf_status status = clf_i_gemm_the_batch_library.prepare(batches->plan, largest);
     if (status != CLF_SUCCESS) {
         return mode == CLF_I_GEMM_AUTO ? take_own(batches, index, largest, clf_last_error())
                                        : status;

@@ -17,7 +17,6 @@ typedef struct clf_i_gemm_batches {
     clf_plan *plan;
     clf_variant variant;
     size_t num_products;
-    size_t library_bytes; /* of the library's own memory, if all of a plan's calls wait at once */
     bool is_own[CLF_I_GEMM_MAX_BATCHES];
     clf_i_own_batch own[CLF_I_GEMM_MAX_BATCHES];
 } clf_i_gemm_batches;
@@ -29,11 +28,11 @@ void clf_i_gemm_batches_begin(clf_i_gemm_batches *batches, clf_plan *plan, clf_v
 
 /*
  * Who computes the plan's next product, `*out_index`, and workspace for it. `largest` has the
- * largest sizes and the places furthest from their operands' beginnings of those that will be added;
- * `num_calls` is how often. CLF_ERR_UNSUPPORTED: CLFORMER_GEMM wants the library, which cannot.
+ * largest sizes and the places furthest from their operands' beginnings of those that will be added.
+ * CLF_ERR_UNSUPPORTED: CLFORMER_GEMM wants the library, which cannot.
  */
 clf_status clf_i_gemm_batches_decide(clf_i_gemm_batches *batches, const clf_i_gemm_batch *largest,
-                                     int64_t num_calls, size_t *out_index);
+                                     size_t *out_index);
 
 clf_status clf_i_gemm_batches_add(clf_i_gemm_batches *batches, size_t index,
                                   const clf_i_gemm_batch *batch);

@@ -51,8 +51,8 @@ typedef struct clf_i_gemm_batch_library {
     /* NULL, or one sentence why it cannot compute them. Costs little. */
     const char *(*refuse)(const clf_i_gemm_batch *batch);
 
-    /* As above. `*out_bytes`: of its own memory that a call takes until it has run. */
-    clf_status (*prepare)(clf_plan *plan, const clf_i_gemm_batch *batch, size_t *out_bytes);
+    /* As above. */
+    clf_status (*prepare)(clf_plan *plan, const clf_i_gemm_batch *batch);
 
     clf_status (*add)(clf_plan *plan, const clf_i_gemm_batch *batch);
 } clf_i_gemm_batch_library;

@@ -87,7 +87,7 @@ typedef struct clf_floyd_attention_args {
  *     FUSED, portable   none
  *     FUSED, cpu        the keys and values of at least one head in fp32, or 16 MiB, if that is more
  *     SLAB              about 4 (2 K M D + n (M (K + 2 D) + 2 K D)) bytes, rows of K and D padded by
- *                       up to 31 and 7 elements; n, of N, such that its part is at most 32 MiB, and
+ *                       up to 15 and 3 elements; n, of N, such that its part is at most 32 MiB, and
  *                       one at least. fp32 inputs that can be used where they are take none.
  *
  * CLF_ERR_UNSUPPORTED: workspace_limit is below one head's, where variant cpu with method FUSED is

@@ -208,6 +208,9 @@ static void test_floyd_slab_providers_give_the_reference_results(void **state) {
             printf("left out: this build has no CLBlast\n");
             break;
         }
+        char folder[512];
+        test_rules_begin(folder, sizeof folder,
+                         "\"GemmRoutine.XGEMM_MIN_INDIRECT_SIZE\": 4096"); /* no copies */
         setenv(VARIABLE, providers[p], 1);
         for (size_t i = 0; i < num_cases * LENGTH(sizes); i++) {
             floyd_case tested = cases[i % num_cases];
@@ -223,6 +226,7 @@ static void test_floyd_slab_providers_give_the_reference_results(void **state) {
             assert_true(floyd_case_run(session, &tested));
         }
         unsetenv(VARIABLE);
+        test_rules_end(folder);
     }
 }
 

@@ -142,8 +142,7 @@ static void end_run(batch_run *self) {
     free(self->results);
 }
 
-static clf_status add_steps(batch_run *self, const batch_case *tested, clf_variant variant,
-                            int64_t num_calls) {
+static clf_status add_steps(batch_run *self, const batch_case *tested, clf_variant variant) {
     clf_i_gemm_batches batches;
     size_t index = 0;
     clf_i_gemm_batch products[] = {tested->full, tested->part};
@@ -157,7 +156,7 @@ static clf_status add_steps(batch_run *self, const batch_case *tested, clf_varia
     clf_i_gemm_batches_begin(&batches, self->plan, variant);
     clf_i_gemm_batch largest = products[0];
     largest.c.first = products[1].c.first;
-    clf_status status = clf_i_gemm_batches_decide(&batches, &largest, num_calls, &index);
+    clf_status status = clf_i_gemm_batches_decide(&batches, &largest, &index);
     for (int i = 0; i < 2 && status == CLF_SUCCESS; i++) {
         status = clf_i_gemm_batches_add(&batches, index, &products[i]);
     }
@@ -165,7 +164,7 @@ static clf_status add_steps(batch_run *self, const batch_case *tested, clf_varia
 }
 
 static clf_status plan_case(batch_run *self, const test_session *session, const batch_case *tested,
-                            clf_variant variant, int64_t num_calls) {
+                            clf_variant variant) {
     const clf_i_variant_option option = {variant, NULL};
     clf_variant chosen = variant;
     test_succeeds(clf_i_plan_create(session->device, "test_gemm_batched", &self->plan));
@@ -179,7 +178,7 @@ static clf_status plan_case(batch_run *self, const test_session *session, const 
     (void)clf_i_plan_reserve_workspace(self->plan, 256); /* C does not begin at 0 */
     self->c_offset =
         clf_i_plan_reserve_workspace(self->plan, sizeof(float) * (size_t)tested->lengths[C]);
-    const clf_status status = add_steps(self, tested, variant, num_calls);
+    const clf_status status = add_steps(self, tested, variant);
     return status == CLF_SUCCESS ? clf_i_plan_finish(self->plan) : status;
 }
 
@@ -252,7 +251,7 @@ static bool run_case(const test_session *session, const batch_case *tested, cons
     batch_run run;
     begin_run(&run, session, tested);
     setenv(VARIABLE, provider, 1);
-    test_succeeds(plan_case(&run, session, tested, variant, 1));
+    test_succeeds(plan_case(&run, session, tested, variant));
     unsetenv(VARIABLE);
     run_plan(&run, session, tested);
     const bool right = is_right(&run, tested);
@@ -298,18 +297,14 @@ static void test_batched_products_by_cpu_tiles(void **state) {
     run_cases(session, "own", CLF_VARIANT_CPU, 60);
 }
 
-static void test_batched_products_by_the_library(void **state) {
-    if (has_library()) {
-        run_cases((const test_session *)*state, "clblast", CLF_VARIANT_PORTABLE, 60);
-    }
-}
+/* Rules by which CLBlast takes its kernel for small products. */
+#define DIRECT_RULE "\"GemmRoutine.XGEMM_MIN_INDIRECT_SIZE\": 4096"
 
-/* Below this size CLBlast takes another kernel. */
-static void test_batched_products_by_the_library_for_small_products(void **state) {
+static void test_batched_products_by_the_library(void **state) {
     char folder[512];
     if (has_library()) {
-        test_rules_begin(folder, sizeof folder, "\"GemmRoutine.XGEMM_MIN_INDIRECT_SIZE\": 1000");
-        run_cases((const test_session *)*state, "clblast", CLF_VARIANT_PORTABLE, 30);
+        test_rules_begin(folder, sizeof folder, DIRECT_RULE);
+        run_cases((const test_session *)*state, "clblast", CLF_VARIANT_PORTABLE, 60);
         test_rules_end(folder);
     }
 }
@@ -332,13 +327,12 @@ static batch_case make_even_case(void) {
     return made;
 }
 
-static void expect_refusal(const test_session *session, const batch_case *tested, int64_t num_calls,
+static void expect_refusal(const test_session *session, const batch_case *tested,
                            const char *reason) {
     batch_run run;
     begin_run(&run, session, tested);
     setenv(VARIABLE, "clblast", 1);
-    test_expect_status(plan_case(&run, session, tested, CLF_VARIANT_PORTABLE, num_calls),
-                       CLF_ERR_UNSUPPORTED);
+    test_expect_status(plan_case(&run, session, tested, CLF_VARIANT_PORTABLE), CLF_ERR_UNSUPPORTED);
     test_expect_contains(clf_last_error(), reason);
     unsetenv(VARIABLE);
     end_run(&run);
@@ -347,24 +341,23 @@ static void expect_refusal(const test_session *session, const batch_case *tested
 static void test_batched_products_refusals_name_the_reason(void **state) {
     const test_session *session = (const test_session *)*state;
     batch_case tested = make_even_case();
+    char folder[512];
     if (!has_library()) {
-        expect_refusal(session, &tested, 1, "built without");
+        expect_refusal(session, &tested, "built without");
         return;
     }
+    test_rules_begin(folder, sizeof folder, "\"GemmRoutine.XGEMM_MIN_INDIRECT_SIZE\": 128");
+    expect_refusal(session, &tested, "memory of its own");
+    test_rules_end(folder);
+    test_rules_begin(folder, sizeof folder, DIRECT_RULE);
     assert_true(run_case(session, &tested, "clblast", CLF_VARIANT_PORTABLE));
-    expect_refusal(session, &tested, INT64_C(1) << 40, "memory of its own");
-    tested.full.b.row_step = tested.part.b.row_step = 128;
-    expect_refusal(session, &tested, 1, "without gaps");
-    assert_true(run_case(session, &tested, "own", CLF_VARIANT_PORTABLE));
-    tested = make_even_case();
-    tested.full.c.row_step = tested.part.c.row_step = 128;
-    expect_refusal(session, &tested, 1, "without gaps");
     tested = make_even_case();
     tested.full.a.first = INT64_C(1) << 31;
-    expect_refusal(session, &tested, 1, "32 bits");
+    expect_refusal(session, &tested, "32 bits");
     tested = make_even_case();
     tested.full.b.column_step = 2;
-    expect_refusal(session, &tested, 1, "neither rows nor columns");
+    expect_refusal(session, &tested, "neither rows nor columns");
+    test_rules_end(folder);
 }
 
 static void test_batched_products_descriptions_name_the_choice(void **state) {
@@ -373,13 +366,16 @@ static void test_batched_products_descriptions_name_the_choice(void **state) {
     static const char *const providers[] = {"own", "clblast"};
     for (int i = 0; i < 2; i++) {
         batch_run run;
+        char folder[512];
         if (i == 1 && !has_library()) {
             break;
         }
         begin_run(&run, session, &tested);
+        test_rules_begin(folder, sizeof folder, DIRECT_RULE);
         setenv(VARIABLE, providers[i], 1);
-        test_succeeds(plan_case(&run, session, &tested, CLF_VARIANT_PORTABLE, 1));
+        test_succeeds(plan_case(&run, session, &tested, CLF_VARIANT_PORTABLE));
         unsetenv(VARIABLE);
+        test_rules_end(folder);
         json_t *description = test_plan_json(run.plan);
         const json_t *product = json_array_get(json_object_get(description, "products"), 0);
         assert_string_equal(json_string_value(json_object_get(product, "provider")), providers[i]);
@@ -396,7 +392,6 @@ int main(void) {
         cmocka_unit_test(test_batched_products_by_portable_tiles),
         cmocka_unit_test(test_batched_products_by_cpu_tiles),
         cmocka_unit_test(test_batched_products_by_the_library),
-        cmocka_unit_test(test_batched_products_by_the_library_for_small_products),
         cmocka_unit_test(test_batched_products_refusals_name_the_reason),
         cmocka_unit_test(test_batched_products_descriptions_name_the_choice),
     };
