@@ -193,11 +193,40 @@ static CLF_INLINE void clf_floyd_copy_out(__local const float *from, __global fl
 /* ---- Both ---- */
 
 /* The sums of the block of keys go on with a chunk's. */
-static CLF_INLINE void clf_floyd_add_chunk(const clf_floyd_local *own, int count, bool first) {
+static CLF_INLINE void clf_floyd_add_chunk(const clf_floyd_local *own, int count, bool first,
+                                           clf_floyd_wishes *wishes) {
     clf_floyd_add_to_keys(CLF_ADDRESS(own->grad_value), CLF_ADDRESS(own->p),
-                          CLF_ADDRESS(own->grad_output), count, first);
+                          CLF_ADDRESS(own->grad_output), count, first, wishes);
     clf_floyd_add_to_keys(CLF_ADDRESS(own->grad_key), CLF_ADDRESS(own->ds), CLF_ADDRESS(own->query),
-                          count, first);
+                          count, first, wishes);
+}
+
+/* Where a chunk of rows and what belongs to it begins. */
+typedef struct clf_floyd_places {
+    __global const clf_storage *query;
+    __global const clf_storage *grad_output;
+    __global float *scores;
+    __global float *dp;
+    __global float *sums;
+} clf_floyd_places;
+
+static CLF_INLINE void clf_floyd_wish_for_chunk(clf_floyd_wishes *wishes,
+                                                const clf_floyd_places *places, int rows,
+                                                const clf_floyd_slabs *slabs,
+                                                const clf_floyd_grad_problem *problem) {
+    const int width = (int)sizeof(float) * CLF_FLOYD_KEYS;
+    const int depth = (int)sizeof(float) * CLF_FLOYD_PADDED_DEPTH;
+    const int stored = (int)sizeof(clf_storage) * CLF_FLOYD_DEPTH;
+    const long slab_pitch = (long)sizeof(float) * slabs->pitch;
+    wishes->count = 0;
+    wishes->current = 0;
+    clf_floyd_wish_for(wishes, places->query, (long)sizeof(clf_storage) * problem->xy[0][3], rows,
+                       stored);
+    clf_floyd_wish_for(wishes, places->grad_output, (long)sizeof(clf_storage) * problem->xy[1][3],
+                       rows, stored);
+    clf_floyd_wish_for(wishes, places->scores, slab_pitch, rows, width);
+    clf_floyd_wish_for(wishes, places->dp, slab_pitch, rows, width);
+    clf_floyd_wish_for(wishes, places->sums, (long)sizeof(float) * slabs->query_pitch, rows, depth);
 }
 
 /* Where head `head` and x begin in a tensor on a plane of x and another axis. */
@@ -282,6 +311,34 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_attention
         __global float *scores = slabs.scores + (y - y_begin) * slabs.pitch;
         __global float *dp = slabs.dp + (y - y_begin) * slabs.pitch;
         __global float *sums = slabs.query + y * slabs.query_pitch;
+        clf_floyd_wishes wishes;
+        {
+            /* The next chunk, or the first one of the next x, which may follow. */
+            const bool is_end = y + CLF_FLOYD_CHUNK >= y_end;
+            const long next_y = is_end ? y_begin : y + CLF_FLOYD_CHUNK;
+            const long next_x = is_end ? 1 : 0;
+            const int rows = (int)min(y_end - next_y, (long)CLF_FLOYD_CHUNK);
+            const long slab_x =
+                CLF_FLOYD_GRAD_OF_N ? (problem.y + 1) * CLF_FLOYD_KEYS : CLF_FLOYD_KEYS;
+            const long query_x = CLF_FLOYD_GRAD_OF_N ? (problem.y + 1) * CLF_FLOYD_PADDED_DEPTH
+                                                     : CLF_FLOYD_PADDED_DEPTH;
+            const clf_floyd_places next = {
+                query + next_x * problem.xy[0][2] + next_y * problem.xy[0][3],
+                grad_output + next_x * problem.xy[1][2] + next_y * problem.xy[1][3],
+                slabs.scores + next_x * slab_x + (next_y - y_begin) * slabs.pitch,
+                slabs.dp + next_x * slab_x + (next_y - y_begin) * slabs.pitch,
+                slabs.query + next_x * query_x + next_y * slabs.query_pitch};
+            clf_floyd_wish_for_chunk(&wishes, &next, rows, &slabs, &problem);
+            if (is_end && panel_key >= 0) {
+                const int keys = (int)min(problem.z - panel_key, (long)CLF_FLOYD_KEYS);
+                clf_floyd_wish_for(&wishes, key + problem.xz[0][2] + panel_key * problem.xz[0][3],
+                                   (long)sizeof(clf_storage) * problem.xz[0][3], keys,
+                                   (int)sizeof(clf_storage) * CLF_FLOYD_DEPTH);
+                clf_floyd_wish_for(&wishes, value + problem.xz[1][2] + panel_key * problem.xz[1][3],
+                                   (long)sizeof(clf_storage) * problem.xz[1][3], keys,
+                                   (int)sizeof(clf_storage) * CLF_FLOYD_DEPTH);
+            }
+        }
         clf_floyd_load_rows(own.query, query + y * problem.xy[0][3], problem.xy[0][3],
                             problem.xy[0][4], count);
         clf_floyd_load_rows(own.grad_output, grad_output + y * problem.xy[1][3], problem.xy[1][3],
@@ -290,10 +347,10 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_attention
         if (step.key >= 0) {
             clf_floyd_load_weights(own.p, scores, count);
             clf_floyd_load_weights(own.ds, dp, count);
-            clf_floyd_add_chunk(&own, count, y == y_begin);
+            clf_floyd_add_chunk(&own, count, y == y_begin, &wishes);
             clf_floyd_add_to_query(CLF_ADDRESS(own.ds), CLF_ADDRESS(own.key), num_keys, sums,
                                    slabs.query_pitch, count, false,
-                                   is_last ? CLF_ADDRESS(own.query) : 0);
+                                   is_last ? CLF_ADDRESS(own.query) : 0, &wishes);
             if (is_last)
                 clf_floyd_store_rows(own.query, problem.scale,
                                      grad_query + y * problem.xy_out[0][3], problem.xy_out[0][3],
@@ -306,9 +363,9 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_attention
                                       softmax_sum + y * problem.sum[3], count, &problem);
         if (step.next >= 0) {
             clf_floyd_begin_products(CLF_ADDRESS(own.query), CLF_ADDRESS(own.key_panels), scores,
-                                     count);
+                                     count, &wishes);
             clf_floyd_begin_products(CLF_ADDRESS(own.grad_output), CLF_ADDRESS(own.value_panels),
-                                     dp, count);
+                                     dp, count, &wishes);
         }
 #else
 #if CLF_FLOYD_MASK
@@ -317,14 +374,14 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_attention
 #endif
         clf_floyd_load_statistics(own.statistics, slabs.statistics + y, problem.y, count);
         clf_floyd_finish_scores(CLF_ADDRESS(own.p), CLF_ADDRESS(own.query),
-                                CLF_ADDRESS(own.key_panels), scores, slabs.pitch, count);
+                                CLF_ADDRESS(own.key_panels), scores, slabs.pitch, count, &wishes);
         clf_floyd_make_p(&own, scores, slabs.pitch, count, num_keys, rows_mask, &problem);
         clf_floyd_finish_dp(CLF_ADDRESS(own.ds), CLF_ADDRESS(own.grad_output),
                             CLF_ADDRESS(own.value_panels), dp, slabs.pitch, count,
-                            CLF_ADDRESS(own.p), CLF_ADDRESS(own.statistics));
-        clf_floyd_add_chunk(&own, count, y == y_begin && !goes_on);
+                            CLF_ADDRESS(own.p), CLF_ADDRESS(own.statistics), &wishes);
+        clf_floyd_add_chunk(&own, count, y == y_begin && !goes_on, &wishes);
         clf_floyd_add_to_query(CLF_ADDRESS(own.ds), CLF_ADDRESS(own.key), num_keys, sums,
-                               slabs.query_pitch, count, step.key == 0, 0);
+                               slabs.query_pitch, count, step.key == 0, 0, &wishes);
 #endif
     }
 #if !CLF_FLOYD_GRAD_OF_N
