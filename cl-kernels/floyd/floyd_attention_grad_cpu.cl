@@ -201,32 +201,47 @@ static CLF_INLINE void clf_floyd_add_chunk(const clf_floyd_local *own, int count
                           count, first, wishes);
 }
 
-/* Where a chunk of rows and what belongs to it begins. */
-typedef struct clf_floyd_places {
-    __global const clf_storage *query;
-    __global const clf_storage *grad_output;
-    __global float *scores;
-    __global float *dp;
-    __global float *sums;
-} clf_floyd_places;
-
-static CLF_INLINE void clf_floyd_wish_for_chunk(clf_floyd_wishes *wishes,
-                                                const clf_floyd_places *places, int rows,
-                                                const clf_floyd_slabs *slabs,
-                                                const clf_floyd_grad_problem *problem) {
-    const int width = (int)sizeof(float) * CLF_FLOYD_KEYS;
-    const int depth = (int)sizeof(float) * CLF_FLOYD_PADDED_DEPTH;
-    const int stored = (int)sizeof(clf_storage) * CLF_FLOYD_DEPTH;
-    const long slab_pitch = (long)sizeof(float) * slabs->pitch;
+/* What is read next: the chunk after y, or the first one, and the keys, of the next x, which the same
+ * thread is likely to get. All addresses are x's. */
+static CLF_INLINE void
+clf_floyd_wish_for_next(clf_floyd_wishes *wishes, const clf_floyd_slabs *slabs,
+                        __global const clf_storage *query, __global const clf_storage *grad_output,
+                        __global const clf_storage *key, __global const clf_storage *value, long y,
+                        long y_begin, long y_end, long panel_key,
+                        const clf_floyd_grad_problem *problem) {
+    const long element = (long)sizeof(clf_storage);
+    const long word = (long)sizeof(float);
+    const int row = (int)sizeof(clf_storage) * CLF_FLOYD_DEPTH;
+    const bool is_end = y + CLF_FLOYD_CHUNK >= y_end;
+    const long next_y = is_end ? y_begin : y + CLF_FLOYD_CHUNK;
+    const long next_x = is_end ? 1 : 0;
+    const int rows = (int)min(y_end - next_y, (long)CLF_FLOYD_CHUNK);
+    const long slab =
+        next_x * (CLF_FLOYD_GRAD_OF_N ? (problem->y + 1) * CLF_FLOYD_KEYS : CLF_FLOYD_KEYS) +
+        (next_y - y_begin) * slabs->pitch;
+    const long sums = next_x * (CLF_FLOYD_GRAD_OF_N ? (problem->y + 1) * CLF_FLOYD_PADDED_DEPTH
+                                                    : CLF_FLOYD_PADDED_DEPTH) +
+                      next_y * slabs->query_pitch;
     wishes->count = 0;
     wishes->current = 0;
-    clf_floyd_wish_for(wishes, places->query, (long)sizeof(clf_storage) * problem->xy[0][3], rows,
-                       stored);
-    clf_floyd_wish_for(wishes, places->grad_output, (long)sizeof(clf_storage) * problem->xy[1][3],
-                       rows, stored);
-    clf_floyd_wish_for(wishes, places->scores, slab_pitch, rows, width);
-    clf_floyd_wish_for(wishes, places->dp, slab_pitch, rows, width);
-    clf_floyd_wish_for(wishes, places->sums, (long)sizeof(float) * slabs->query_pitch, rows, depth);
+    clf_floyd_wish_for(wishes, query + next_x * problem->xy[0][2] + next_y * problem->xy[0][3],
+                       element * problem->xy[0][3], rows, row);
+    clf_floyd_wish_for(wishes,
+                       grad_output + next_x * problem->xy[1][2] + next_y * problem->xy[1][3],
+                       element * problem->xy[1][3], rows, row);
+    clf_floyd_wish_for(wishes, slabs->scores + slab, word * slabs->pitch, rows,
+                       (int)sizeof(float) * CLF_FLOYD_KEYS);
+    clf_floyd_wish_for(wishes, slabs->dp + slab, word * slabs->pitch, rows,
+                       (int)sizeof(float) * CLF_FLOYD_KEYS);
+    clf_floyd_wish_for(wishes, slabs->query + sums, word * slabs->query_pitch, rows,
+                       (int)sizeof(float) * CLF_FLOYD_PADDED_DEPTH);
+    if (is_end && panel_key >= 0) {
+        const int keys = (int)min(problem->z - panel_key, (long)CLF_FLOYD_KEYS);
+        clf_floyd_wish_for(wishes, key + problem->xz[0][2] + panel_key * problem->xz[0][3],
+                           element * problem->xz[0][3], keys, row);
+        clf_floyd_wish_for(wishes, value + problem->xz[1][2] + panel_key * problem->xz[1][3],
+                           element * problem->xz[1][3], keys, row);
+    }
 }
 
 /* Where head `head` and x begin in a tensor on a plane of x and another axis. */
@@ -312,33 +327,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_attention
         __global float *dp = slabs.dp + (y - y_begin) * slabs.pitch;
         __global float *sums = slabs.query + y * slabs.query_pitch;
         clf_floyd_wishes wishes;
-        {
-            /* The next chunk, or the first one of the next x, which may follow. */
-            const bool is_end = y + CLF_FLOYD_CHUNK >= y_end;
-            const long next_y = is_end ? y_begin : y + CLF_FLOYD_CHUNK;
-            const long next_x = is_end ? 1 : 0;
-            const int rows = (int)min(y_end - next_y, (long)CLF_FLOYD_CHUNK);
-            const long slab_x =
-                CLF_FLOYD_GRAD_OF_N ? (problem.y + 1) * CLF_FLOYD_KEYS : CLF_FLOYD_KEYS;
-            const long query_x = CLF_FLOYD_GRAD_OF_N ? (problem.y + 1) * CLF_FLOYD_PADDED_DEPTH
-                                                     : CLF_FLOYD_PADDED_DEPTH;
-            const clf_floyd_places next = {
-                query + next_x * problem.xy[0][2] + next_y * problem.xy[0][3],
-                grad_output + next_x * problem.xy[1][2] + next_y * problem.xy[1][3],
-                slabs.scores + next_x * slab_x + (next_y - y_begin) * slabs.pitch,
-                slabs.dp + next_x * slab_x + (next_y - y_begin) * slabs.pitch,
-                slabs.query + next_x * query_x + next_y * slabs.query_pitch};
-            clf_floyd_wish_for_chunk(&wishes, &next, rows, &slabs, &problem);
-            if (is_end && panel_key >= 0) {
-                const int keys = (int)min(problem.z - panel_key, (long)CLF_FLOYD_KEYS);
-                clf_floyd_wish_for(&wishes, key + problem.xz[0][2] + panel_key * problem.xz[0][3],
-                                   (long)sizeof(clf_storage) * problem.xz[0][3], keys,
-                                   (int)sizeof(clf_storage) * CLF_FLOYD_DEPTH);
-                clf_floyd_wish_for(&wishes, value + problem.xz[1][2] + panel_key * problem.xz[1][3],
-                                   (long)sizeof(clf_storage) * problem.xz[1][3], keys,
-                                   (int)sizeof(clf_storage) * CLF_FLOYD_DEPTH);
-            }
-        }
+        clf_floyd_wish_for_next(&wishes, &slabs, query, grad_output, key, value, y, y_begin, y_end,
+                                panel_key, &problem);
         clf_floyd_load_rows(own.query, query + y * problem.xy[0][3], problem.xy[0][3],
                             problem.xy[0][4], count);
         clf_floyd_load_rows(own.grad_output, grad_output + y * problem.xy[1][3], problem.xy[1][3],
