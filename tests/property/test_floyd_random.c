@@ -1,5 +1,5 @@
 /* Random Floyd cases against the oracle: every kind of the forward, fused and by slabs, and of the
- * gradient, and at least CLFORMER_TEST_CASES cases of either (192 by default). */
+ * gradient, and at least CLFORMER_TEST_CASES cases of either (96 by default). */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,7 +15,7 @@
 static size_t num_cases(void) {
     const char *given = getenv("CLFORMER_TEST_CASES");
     const unsigned long count = given != NULL ? strtoul(given, NULL, 10) : 0;
-    return count > 0 ? count : 192;
+    return count > 0 ? count : 96;
 }
 
 static bool case_fails(const floyd_case *tested, const void *context) {
@@ -39,7 +39,7 @@ static size_t run_case(const test_session *session, const floyd_case *tested, si
 static void run_cases(const test_session *session, bool is_gradient) {
     test_random random = test_random_from(test_seed());
     const size_t num_kinds = floyd_num_kinds(session->has_cpu_variant);
-    const size_t cases_of_kind = num_cases() / num_kinds + 1;
+    const size_t cases_of_kind = (num_cases() + num_kinds - 1) / num_kinds;
     size_t failures = 0;
     size_t run = 0;
     for (size_t number = 0; number < num_kinds && failures < MAX_FAILURES; number++) {
