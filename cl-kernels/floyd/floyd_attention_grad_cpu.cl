@@ -143,17 +143,6 @@ static CLF_INLINE void clf_floyd_load_statistics(__local float *statistics,
             statistics[i * CLF_FLOYD_CHUNK + r] = r < count ? source[i * n + r] : 0.0f;
 }
 
-/* -FLT_MAX for masked keys; `mask`: of the first of the 16 keys, `count` of which exist. */
-static CLF_INLINE float16 clf_floyd_mask(float16 scores, __global const uchar *mask, long stride,
-                                         int count) {
-    uchar16 masked;
-    if (stride == 1 && count >= CLF_WIDE)
-        masked = vload16(0, mask);
-    else
-        masked = clf_wide_gather_mask(mask, stride, clamp(count, 0, CLF_WIDE));
-    return convert_int16(masked) != (int16)(0) ? (float16)(-FLT_MAX) : scores;
-}
-
 /* Scores become p, which also goes to the slab; `mask`: of the first row and key. */
 static CLF_INLINE void clf_floyd_make_p(const clf_floyd_local *own, __global float *slab,
                                         long pitch, int count, int num_keys,
@@ -179,14 +168,20 @@ static CLF_INLINE void clf_floyd_make_p(const clf_floyd_local *own, __global flo
     }
 }
 
-static CLF_INLINE void clf_floyd_copy_in(__local float *to, __global const float *from) {
-    for (int i = 0; i < CLF_FLOYD_KEYS * CLF_FLOYD_PADDED_DEPTH; i += CLF_WIDE)
-        clf_floyd_put(clf_floyd_read(from + i), to + i);
+/* The sums of the block of keys, between launches. */
+static CLF_INLINE void clf_floyd_copy_in(const clf_floyd_local *own, const clf_floyd_slabs *slabs) {
+    for (int i = 0; i < CLF_FLOYD_KEYS * CLF_FLOYD_PADDED_DEPTH; i += CLF_WIDE) {
+        clf_floyd_put(clf_floyd_read(slabs->grad_key + i), own->grad_key + i);
+        clf_floyd_put(clf_floyd_read(slabs->grad_value + i), own->grad_value + i);
+    }
 }
 
-static CLF_INLINE void clf_floyd_copy_out(__local const float *from, __global float *to) {
-    for (int i = 0; i < CLF_FLOYD_KEYS * CLF_FLOYD_PADDED_DEPTH; i += CLF_WIDE)
-        clf_floyd_write(clf_floyd_get(from + i), to + i);
+static CLF_INLINE void clf_floyd_copy_out(const clf_floyd_local *own,
+                                          const clf_floyd_slabs *slabs) {
+    for (int i = 0; i < CLF_FLOYD_KEYS * CLF_FLOYD_PADDED_DEPTH; i += CLF_WIDE) {
+        clf_floyd_write(clf_floyd_get(own->grad_key + i), slabs->grad_key + i);
+        clf_floyd_write(clf_floyd_get(own->grad_value + i), slabs->grad_value + i);
+    }
 }
 #endif
 
@@ -250,6 +245,28 @@ static CLF_INLINE long clf_floyd_origin(long head, long x, const clf_floyd_grad_
     return clf_floyd_head_offset(head, problem->heads, strides) + x * strides[2];
 }
 
+/* x's keys and values of a block as panels; `key` and `value` are x's. */
+static CLF_INLINE void clf_floyd_load_both_panels(const clf_floyd_local *own,
+                                                  __global const clf_storage *key,
+                                                  __global const clf_storage *value, long begin,
+                                                  const clf_floyd_grad_problem *problem) {
+    const int count = (int)min(problem->z - begin, (long)CLF_FLOYD_KEYS);
+    clf_floyd_load_panels(own->key_panels, key + begin * problem->xz[0][3], problem->xz[0][3],
+                          problem->xz[0][4], count);
+    clf_floyd_load_panels(own->value_panels, value + begin * problem->xz[1][3], problem->xz[1][3],
+                          problem->xz[1][4], count);
+}
+
+/* The finished sums of a block of keys of x. */
+static CLF_INLINE void clf_floyd_store_keys(__local const float *sums, float factor,
+                                            __global clf_storage *out, const long strides[5],
+                                            long head, long x, long begin,
+                                            const clf_floyd_grad_problem *problem) {
+    clf_floyd_store_rows(
+        sums, factor, out + clf_floyd_origin(head, x, problem, strides) + begin * strides[3],
+        strides[3], strides[4], (int)min(problem->z - begin, (long)CLF_FLOYD_KEYS));
+}
+
 #if CLF_FLOYD_GRAD_OF_N
 #define CLF_FLOYD_OTHER_PARAMETERS                                                                 \
     , __global const clf_storage *attention, long attention_offset,                                \
@@ -297,13 +314,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_attention
     grad_output += grad_output_offset + clf_floyd_origin(head, x, &problem, problem.xy[1]);
     key += key_offset + clf_floyd_origin(head, x, &problem, problem.xz[0]);
     value += value_offset + clf_floyd_origin(head, x, &problem, problem.xz[1]);
-    if (panel_key >= 0) {
-        const int count = (int)min(problem.z - panel_key, (long)CLF_FLOYD_KEYS);
-        clf_floyd_load_panels(own.key_panels, key + panel_key * problem.xz[0][3], problem.xz[0][3],
-                              problem.xz[0][4], count);
-        clf_floyd_load_panels(own.value_panels, value + panel_key * problem.xz[1][3],
-                              problem.xz[1][3], problem.xz[1][4], count);
-    }
+    if (panel_key >= 0)
+        clf_floyd_load_both_panels(&own, key, value, panel_key, &problem);
     if (step.key >= 0)
         clf_floyd_load_rows(own.key, key + step.key * problem.xz[0][3], problem.xz[0][3],
                             problem.xz[0][4], num_keys);
@@ -316,10 +328,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_attention
 #else
     __global const uchar *rows_mask = 0;
     const bool goes_on = step.first_n > 0;
-    if (goes_on) {
-        clf_floyd_copy_in(own.grad_key, slabs.grad_key);
-        clf_floyd_copy_in(own.grad_value, slabs.grad_value);
-    }
+    if (goes_on)
+        clf_floyd_copy_in(&own, &slabs);
 #endif
     for (long y = y_begin; y < y_end; y += CLF_FLOYD_CHUNK) {
         const int count = (int)min(y_end - y, (long)CLF_FLOYD_CHUNK);
@@ -376,23 +386,14 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_attention
     }
 #if !CLF_FLOYD_GRAD_OF_N
     if (y_end < problem.y) {
-        clf_floyd_copy_out(own.grad_key, slabs.grad_key);
-        clf_floyd_copy_out(own.grad_value, slabs.grad_value);
+        clf_floyd_copy_out(&own, &slabs);
         return;
     }
 #endif
     if (step.key >= 0) {
-        const long *strides = problem.xz_out[0];
-        clf_floyd_store_rows(own.grad_key, problem.scale,
-                             grad_key + grad_key_offset +
-                                 clf_floyd_origin(head, x, &problem, strides) +
-                                 step.key * strides[3],
-                             strides[3], strides[4], num_keys);
-        strides = problem.xz_out[1];
-        clf_floyd_store_rows(own.grad_value, 1.0f,
-                             grad_value + grad_value_offset +
-                                 clf_floyd_origin(head, x, &problem, strides) +
-                                 step.key * strides[3],
-                             strides[3], strides[4], num_keys);
+        clf_floyd_store_keys(own.grad_key, problem.scale, grad_key + grad_key_offset,
+                             problem.xz_out[0], head, x, step.key, &problem);
+        clf_floyd_store_keys(own.grad_value, 1.0f, grad_value + grad_value_offset,
+                             problem.xz_out[1], head, x, step.key, &problem);
     }
 }
