@@ -113,13 +113,6 @@ static CLF_INLINE void clf_floyd_scores_of_n(const clf_floyd_tile *tile, int n,
     }
 }
 
-/* The bytes of 16 keys from `mask` on, `count` of which exist. */
-static CLF_INLINE uchar16 clf_floyd_mask_bytes(__global const uchar *mask, long stride, int count) {
-    return stride == 1 && count >= CLF_WIDE
-               ? vload16(0, mask)
-               : clf_wide_gather_mask(mask, stride, min(count, CLF_WIDE));
-}
-
 /* Which rows of the tile have masked keys among the `count` ones from `mask` on, which is of n = 0. */
 static CLF_INLINE void clf_floyd_find_masked(const clf_floyd_tile *tile, __global const uchar *mask,
                                              const clf_floyd_problem *problem, int count,

@@ -143,17 +143,6 @@ static CLF_INLINE void clf_floyd_load_statistics(__local float *statistics,
             statistics[i * CLF_FLOYD_CHUNK + r] = r < count ? source[i * n + r] : 0.0f;
 }
 
-/* -FLT_MAX for masked keys; `mask`: of the first of the 16 keys, `count` of which exist. */
-static CLF_INLINE float16 clf_floyd_mask(float16 scores, __global const uchar *mask, long stride,
-                                         int count) {
-    uchar16 masked;
-    if (stride == 1 && count >= CLF_WIDE)
-        masked = vload16(0, mask);
-    else
-        masked = clf_wide_gather_mask(mask, stride, clamp(count, 0, CLF_WIDE));
-    return convert_int16(masked) != (int16)(0) ? (float16)(-FLT_MAX) : scores;
-}
-
 /* Scores become p, which also goes to the slab; `mask`: of the first row and key. */
 static CLF_INLINE void clf_floyd_make_p(const clf_floyd_local *own, __global float *slab,
                                         long pitch, int count, int num_keys,
@@ -179,31 +168,103 @@ static CLF_INLINE void clf_floyd_make_p(const clf_floyd_local *own, __global flo
     }
 }
 
-static CLF_INLINE void clf_floyd_copy_in(__local float *to, __global const float *from) {
-    for (int i = 0; i < CLF_FLOYD_KEYS * CLF_FLOYD_PADDED_DEPTH; i += CLF_WIDE)
-        clf_floyd_put(clf_floyd_read(from + i), to + i);
+/* The sums of the block of keys, between launches. */
+static CLF_INLINE void clf_floyd_copy_in(const clf_floyd_local *own, const clf_floyd_slabs *slabs) {
+    for (int i = 0; i < CLF_FLOYD_KEYS * CLF_FLOYD_PADDED_DEPTH; i += CLF_WIDE) {
+        clf_floyd_put(clf_floyd_read(slabs->grad_key + i), own->grad_key + i);
+        clf_floyd_put(clf_floyd_read(slabs->grad_value + i), own->grad_value + i);
+    }
 }
 
-static CLF_INLINE void clf_floyd_copy_out(__local const float *from, __global float *to) {
-    for (int i = 0; i < CLF_FLOYD_KEYS * CLF_FLOYD_PADDED_DEPTH; i += CLF_WIDE)
-        clf_floyd_write(clf_floyd_get(from + i), to + i);
+static CLF_INLINE void clf_floyd_copy_out(const clf_floyd_local *own,
+                                          const clf_floyd_slabs *slabs) {
+    for (int i = 0; i < CLF_FLOYD_KEYS * CLF_FLOYD_PADDED_DEPTH; i += CLF_WIDE) {
+        clf_floyd_write(clf_floyd_get(own->grad_key + i), slabs->grad_key + i);
+        clf_floyd_write(clf_floyd_get(own->grad_value + i), slabs->grad_value + i);
+    }
 }
 #endif
 
 /* ---- Both ---- */
 
 /* The sums of the block of keys go on with a chunk's. */
-static CLF_INLINE void clf_floyd_add_chunk(const clf_floyd_local *own, int count, bool first) {
+static CLF_INLINE void clf_floyd_add_chunk(const clf_floyd_local *own, int count, bool first,
+                                           clf_floyd_wishes *wishes) {
     clf_floyd_add_to_keys(CLF_ADDRESS(own->grad_value), CLF_ADDRESS(own->p),
-                          CLF_ADDRESS(own->grad_output), count, first);
+                          CLF_ADDRESS(own->grad_output), count, first, wishes);
     clf_floyd_add_to_keys(CLF_ADDRESS(own->grad_key), CLF_ADDRESS(own->ds), CLF_ADDRESS(own->query),
-                          count, first);
+                          count, first, wishes);
+}
+
+/* What is read next: the chunk after y, or the first one, and the keys, of the next x, which the same
+ * thread is likely to get. All addresses are x's. */
+static CLF_INLINE void
+clf_floyd_wish_for_next(clf_floyd_wishes *wishes, const clf_floyd_slabs *slabs,
+                        __global const clf_storage *query, __global const clf_storage *grad_output,
+                        __global const clf_storage *key, __global const clf_storage *value, long y,
+                        long y_begin, long y_end, long panel_key,
+                        const clf_floyd_grad_problem *problem) {
+    const long element = (long)sizeof(clf_storage);
+    const long word = (long)sizeof(float);
+    const int row = (int)sizeof(clf_storage) * CLF_FLOYD_DEPTH;
+    const bool is_end = y + CLF_FLOYD_CHUNK >= y_end;
+    const long next_y = is_end ? y_begin : y + CLF_FLOYD_CHUNK;
+    const long next_x = is_end ? 1 : 0;
+    const int rows = (int)min(y_end - next_y, (long)CLF_FLOYD_CHUNK);
+    const long slab =
+        next_x * (CLF_FLOYD_GRAD_OF_N ? (problem->y + 1) * CLF_FLOYD_KEYS : CLF_FLOYD_KEYS) +
+        (next_y - y_begin) * slabs->pitch;
+    const long sums = next_x * (CLF_FLOYD_GRAD_OF_N ? (problem->y + 1) * CLF_FLOYD_PADDED_DEPTH
+                                                    : CLF_FLOYD_PADDED_DEPTH) +
+                      next_y * slabs->query_pitch;
+    wishes->count = 0;
+    wishes->current = 0;
+    clf_floyd_wish_for(wishes, query + next_x * problem->xy[0][2] + next_y * problem->xy[0][3],
+                       element * problem->xy[0][3], rows, row);
+    clf_floyd_wish_for(wishes,
+                       grad_output + next_x * problem->xy[1][2] + next_y * problem->xy[1][3],
+                       element * problem->xy[1][3], rows, row);
+    clf_floyd_wish_for(wishes, slabs->scores + slab, word * slabs->pitch, rows,
+                       (int)sizeof(float) * CLF_FLOYD_KEYS);
+    clf_floyd_wish_for(wishes, slabs->dp + slab, word * slabs->pitch, rows,
+                       (int)sizeof(float) * CLF_FLOYD_KEYS);
+    clf_floyd_wish_for(wishes, slabs->query + sums, word * slabs->query_pitch, rows,
+                       (int)sizeof(float) * CLF_FLOYD_PADDED_DEPTH);
+    if (is_end && panel_key >= 0) {
+        const int keys = (int)min(problem->z - panel_key, (long)CLF_FLOYD_KEYS);
+        clf_floyd_wish_for(wishes, key + problem->xz[0][2] + panel_key * problem->xz[0][3],
+                           element * problem->xz[0][3], keys, row);
+        clf_floyd_wish_for(wishes, value + problem->xz[1][2] + panel_key * problem->xz[1][3],
+                           element * problem->xz[1][3], keys, row);
+    }
 }
 
 /* Where head `head` and x begin in a tensor on a plane of x and another axis. */
 static CLF_INLINE long clf_floyd_origin(long head, long x, const clf_floyd_grad_problem *problem,
                                         const long strides[5]) {
     return clf_floyd_head_offset(head, problem->heads, strides) + x * strides[2];
+}
+
+/* x's keys and values of a block as panels; `key` and `value` are x's. */
+static CLF_INLINE void clf_floyd_load_both_panels(const clf_floyd_local *own,
+                                                  __global const clf_storage *key,
+                                                  __global const clf_storage *value, long begin,
+                                                  const clf_floyd_grad_problem *problem) {
+    const int count = (int)min(problem->z - begin, (long)CLF_FLOYD_KEYS);
+    clf_floyd_load_panels(own->key_panels, key + begin * problem->xz[0][3], problem->xz[0][3],
+                          problem->xz[0][4], count);
+    clf_floyd_load_panels(own->value_panels, value + begin * problem->xz[1][3], problem->xz[1][3],
+                          problem->xz[1][4], count);
+}
+
+/* The finished sums of a block of keys of x. */
+static CLF_INLINE void clf_floyd_store_keys(__local const float *sums, float factor,
+                                            __global clf_storage *out, const long strides[5],
+                                            long head, long x, long begin,
+                                            const clf_floyd_grad_problem *problem) {
+    clf_floyd_store_rows(
+        sums, factor, out + clf_floyd_origin(head, x, problem, strides) + begin * strides[3],
+        strides[3], strides[4], (int)min(problem->z - begin, (long)CLF_FLOYD_KEYS));
 }
 
 #if CLF_FLOYD_GRAD_OF_N
@@ -253,13 +314,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_attention
     grad_output += grad_output_offset + clf_floyd_origin(head, x, &problem, problem.xy[1]);
     key += key_offset + clf_floyd_origin(head, x, &problem, problem.xz[0]);
     value += value_offset + clf_floyd_origin(head, x, &problem, problem.xz[1]);
-    if (panel_key >= 0) {
-        const int count = (int)min(problem.z - panel_key, (long)CLF_FLOYD_KEYS);
-        clf_floyd_load_panels(own.key_panels, key + panel_key * problem.xz[0][3], problem.xz[0][3],
-                              problem.xz[0][4], count);
-        clf_floyd_load_panels(own.value_panels, value + panel_key * problem.xz[1][3],
-                              problem.xz[1][3], problem.xz[1][4], count);
-    }
+    if (panel_key >= 0)
+        clf_floyd_load_both_panels(&own, key, value, panel_key, &problem);
     if (step.key >= 0)
         clf_floyd_load_rows(own.key, key + step.key * problem.xz[0][3], problem.xz[0][3],
                             problem.xz[0][4], num_keys);
@@ -272,16 +328,17 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_attention
 #else
     __global const uchar *rows_mask = 0;
     const bool goes_on = step.first_n > 0;
-    if (goes_on) {
-        clf_floyd_copy_in(own.grad_key, slabs.grad_key);
-        clf_floyd_copy_in(own.grad_value, slabs.grad_value);
-    }
+    if (goes_on)
+        clf_floyd_copy_in(&own, &slabs);
 #endif
     for (long y = y_begin; y < y_end; y += CLF_FLOYD_CHUNK) {
         const int count = (int)min(y_end - y, (long)CLF_FLOYD_CHUNK);
         __global float *scores = slabs.scores + (y - y_begin) * slabs.pitch;
         __global float *dp = slabs.dp + (y - y_begin) * slabs.pitch;
         __global float *sums = slabs.query + y * slabs.query_pitch;
+        clf_floyd_wishes wishes;
+        clf_floyd_wish_for_next(&wishes, &slabs, query, grad_output, key, value, y, y_begin, y_end,
+                                panel_key, &problem);
         clf_floyd_load_rows(own.query, query + y * problem.xy[0][3], problem.xy[0][3],
                             problem.xy[0][4], count);
         clf_floyd_load_rows(own.grad_output, grad_output + y * problem.xy[1][3], problem.xy[1][3],
@@ -290,10 +347,10 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_attention
         if (step.key >= 0) {
             clf_floyd_load_weights(own.p, scores, count);
             clf_floyd_load_weights(own.ds, dp, count);
-            clf_floyd_add_chunk(&own, count, y == y_begin);
+            clf_floyd_add_chunk(&own, count, y == y_begin, &wishes);
             clf_floyd_add_to_query(CLF_ADDRESS(own.ds), CLF_ADDRESS(own.key), num_keys, sums,
                                    slabs.query_pitch, count, false,
-                                   is_last ? CLF_ADDRESS(own.query) : 0);
+                                   is_last ? CLF_ADDRESS(own.query) : 0, &wishes);
             if (is_last)
                 clf_floyd_store_rows(own.query, problem.scale,
                                      grad_query + y * problem.xy_out[0][3], problem.xy_out[0][3],
@@ -306,9 +363,9 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_attention
                                       softmax_sum + y * problem.sum[3], count, &problem);
         if (step.next >= 0) {
             clf_floyd_begin_products(CLF_ADDRESS(own.query), CLF_ADDRESS(own.key_panels), scores,
-                                     count);
+                                     count, &wishes);
             clf_floyd_begin_products(CLF_ADDRESS(own.grad_output), CLF_ADDRESS(own.value_panels),
-                                     dp, count);
+                                     dp, count, &wishes);
         }
 #else
 #if CLF_FLOYD_MASK
@@ -317,35 +374,26 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_attention
 #endif
         clf_floyd_load_statistics(own.statistics, slabs.statistics + y, problem.y, count);
         clf_floyd_finish_scores(CLF_ADDRESS(own.p), CLF_ADDRESS(own.query),
-                                CLF_ADDRESS(own.key_panels), scores, slabs.pitch, count);
+                                CLF_ADDRESS(own.key_panels), scores, slabs.pitch, count, &wishes);
         clf_floyd_make_p(&own, scores, slabs.pitch, count, num_keys, rows_mask, &problem);
         clf_floyd_finish_dp(CLF_ADDRESS(own.ds), CLF_ADDRESS(own.grad_output),
                             CLF_ADDRESS(own.value_panels), dp, slabs.pitch, count,
-                            CLF_ADDRESS(own.p), CLF_ADDRESS(own.statistics));
-        clf_floyd_add_chunk(&own, count, y == y_begin && !goes_on);
+                            CLF_ADDRESS(own.p), CLF_ADDRESS(own.statistics), &wishes);
+        clf_floyd_add_chunk(&own, count, y == y_begin && !goes_on, &wishes);
         clf_floyd_add_to_query(CLF_ADDRESS(own.ds), CLF_ADDRESS(own.key), num_keys, sums,
-                               slabs.query_pitch, count, step.key == 0, 0);
+                               slabs.query_pitch, count, step.key == 0, 0, &wishes);
 #endif
     }
 #if !CLF_FLOYD_GRAD_OF_N
     if (y_end < problem.y) {
-        clf_floyd_copy_out(own.grad_key, slabs.grad_key);
-        clf_floyd_copy_out(own.grad_value, slabs.grad_value);
+        clf_floyd_copy_out(&own, &slabs);
         return;
     }
 #endif
     if (step.key >= 0) {
-        const long *strides = problem.xz_out[0];
-        clf_floyd_store_rows(own.grad_key, problem.scale,
-                             grad_key + grad_key_offset +
-                                 clf_floyd_origin(head, x, &problem, strides) +
-                                 step.key * strides[3],
-                             strides[3], strides[4], num_keys);
-        strides = problem.xz_out[1];
-        clf_floyd_store_rows(own.grad_value, 1.0f,
-                             grad_value + grad_value_offset +
-                                 clf_floyd_origin(head, x, &problem, strides) +
-                                 step.key * strides[3],
-                             strides[3], strides[4], num_keys);
+        clf_floyd_store_keys(own.grad_key, problem.scale, grad_key + grad_key_offset,
+                             problem.xz_out[0], head, x, step.key, &problem);
+        clf_floyd_store_keys(own.grad_value, 1.0f, grad_value + grad_value_offset,
+                             problem.xz_out[1], head, x, step.key, &problem);
     }
 }

@@ -80,7 +80,7 @@ static void choose_blocks(const clf_device *device, const clf_i_floyd_sizes *siz
     while (cpu_local_memory(sizes, tiling) > most && tiling->key_vectors > 1) {
         tiling->key_vectors /= 2;
     }
-    tiling->panel_vectors = smaller(tiling->key_vectors, 4);
+    tiling->panel_vectors = tiling->key_vectors % 4 == 0 ? 4 : tiling->key_vectors % 2 == 0 ? 2 : 1;
     tiling->score_rows = smaller(SUM_VECTORS / tiling->panel_vectors, 8);
     tiling->local_memory = cpu_local_memory(sizes, tiling);
 }

@@ -162,12 +162,16 @@ typedef struct clf_floyd_attention_grad_args {
 /*
  * Plans the gradient. Slots: QUERY, KEY1, VALUE1, KEY2, VALUE2, GRAD_OUTPUT, ATTEN_MASK (if given),
  * SOFTMAX_MAX, SOFTMAX_SUM, ATTENTION_IN, GRAD_QUERY, GRAD_KEY1, GRAD_VALUE1, GRAD_KEY2,
- * GRAD_VALUE2. Workspace: variant portable none.
+ * GRAD_VALUE2. Workspace: variant portable none, at twice the time or more; variant cpu, of at least
+ * one head, grad_query in fp32 and a slab of scores: two numbers for all m, up to 128 k, and all n or
+ * as many as fit 128 MiB. If these are not all, the gradients of these k of key2 and value2 in fp32,
+ * too. A workspace_limit lowers the number of n down to 1.
  *
  * With method SLAB it is about 4 (2 M D K + 2 K M D + n (M (2 K + 7 D) + 4 K D)) bytes, rows of K and
  * D padded as in the forward, and n such that its part is at most 64 MiB, and one at least.
  *
- * CLF_ERR_UNSUPPORTED: as for the forward.
+ * CLF_ERR_UNSUPPORTED: workspace_limit is below that of one n, with variant cpu or method SLAB.
+ * Further as for the forward.
  */
 CLF_API CLF_CHECK_RESULT clf_status clf_floyd_attention_grad_plan(
     clf_device *device, const clf_floyd_attention_grad_args *args, clf_plan **out_plan);

@@ -36,7 +36,7 @@ static floyd_case small_floyd_case(void) {
     tested.is_gradient = true;
     tested.method = CLF_FLOYD_METHOD_SLAB;
     tested.n = 3;
-    tested.workspace_limit = 24000;
+    tested.workspace_limit = 12000;
     return tested;
 }
 
