@@ -87,14 +87,35 @@ double floyd_products(const floyd_problem *problem) {
 
 /* ---- Tensors ------------------------------------------------------------------------------- */
 
-/* What a tensor is: its axes 2, 3 and 4, by the header's letters (8: the copies of a statistic), and
- * whether it is drawn. */
+enum { FORWARD = 1, GRADIENT = 2, BOTH = 3 };
+
+/* All tensors but the mask: axes 2, 3 and 4, by the header's letters (8: the copies of a statistic),
+ * the operators that have it, and whether it is drawn. */
 typedef struct tensor_form {
     clf_slot slot;
     const char *name;
     const char *axes;
+    int operators;
     bool is_drawn;
 } tensor_form;
+
+static const tensor_form forms[] = {
+    {CLF_SLOT_QUERY, "query", "NMD", BOTH, true},
+    {CLF_SLOT_KEY1, "key1", "NKD", BOTH, true},
+    {CLF_SLOT_VALUE1, "value1", "NKD", BOTH, true},
+    {CLF_SLOT_KEY2, "key2", "KMD", BOTH, true},
+    {CLF_SLOT_VALUE2, "value2", "KMD", BOTH, true},
+    {CLF_SLOT_GRAD_OUTPUT, "grad_output", "NMD", GRADIENT, true},
+    {CLF_SLOT_SOFTMAX_MAX, "softmax_max", "NM8", BOTH, false},
+    {CLF_SLOT_SOFTMAX_SUM, "softmax_sum", "NM8", BOTH, false},
+    {CLF_SLOT_ATTENTION_OUT, "attention_out", "NMD", FORWARD, false},
+    {CLF_SLOT_ATTENTION_IN, "attention_in", "NMD", GRADIENT, false},
+    {CLF_SLOT_GRAD_QUERY, "grad_query", "NMD", GRADIENT, false},
+    {CLF_SLOT_GRAD_KEY1, "grad_key1", "NKD", GRADIENT, false},
+    {CLF_SLOT_GRAD_VALUE1, "grad_value1", "NKD", GRADIENT, false},
+    {CLF_SLOT_GRAD_KEY2, "grad_key2", "KMD", GRADIENT, false},
+    {CLF_SLOT_GRAD_VALUE2, "grad_value2", "KMD", GRADIENT, false},
+};
 
 static int64_t size_of_axis(const floyd_problem *problem, char axis) {
     switch (axis) {
@@ -139,12 +160,15 @@ static tensor_info make_mask(const floyd_problem *problem) {
                          .low = problem->mask == FLOYD_MASK_ZEROS ? 0.0 : mask_probability};
 }
 
-/* All of a list, the mask, if there is one, before the first that is not drawn. */
-static size_t make_tensors(const floyd_problem *problem, clf_dtype dtype, const tensor_form *forms,
-                           size_t num_forms, tensor_info out[MAX_TENSORS]) {
+/* The operator's, the mask, if there is one, before the first that is not drawn. */
+static size_t make_tensors(const floyd_problem *problem, clf_dtype dtype, int operator,
+                           tensor_info out[MAX_TENSORS]) {
     size_t count = 0;
     bool needs_mask = problem->mask != FLOYD_MASK_NONE;
-    for (size_t i = 0; i < num_forms; i++) {
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        if (!(forms[i].operators & operator)) {
+            continue;
+        }
         if (needs_mask && !forms[i].is_drawn) {
             out[count++] = make_mask(problem);
             needs_mask = false;
@@ -154,33 +178,12 @@ static size_t make_tensors(const floyd_problem *problem, clf_dtype dtype, const 
     return count;
 }
 
-#define FLOYD_INPUTS                                                                               \
-    {CLF_SLOT_QUERY, "query", "NMD", true}, {CLF_SLOT_KEY1, "key1", "NKD", true},                  \
-        {CLF_SLOT_VALUE1, "value1", "NKD", true}, {CLF_SLOT_KEY2, "key2", "KMD", true}, {          \
-        CLF_SLOT_VALUE2, "value2", "KMD", true                                                     \
-    }
-#define FLOYD_STATISTICS                                                                           \
-    {CLF_SLOT_SOFTMAX_MAX, "softmax_max", "NM8", false}, {                                         \
-        CLF_SLOT_SOFTMAX_SUM, "softmax_sum", "NM8", false                                          \
-    }
-
 size_t floyd_tensors(const void *opaque, clf_dtype dtype, tensor_info out[MAX_TENSORS]) {
-    static const tensor_form forms[] = {
-        FLOYD_INPUTS, FLOYD_STATISTICS, {CLF_SLOT_ATTENTION_OUT, "attention_out", "NMD", false}};
-    return make_tensors(opaque, dtype, forms, sizeof forms / sizeof forms[0], out);
+    return make_tensors(opaque, dtype, FORWARD, out);
 }
 
 size_t floyd_grad_tensors(const void *opaque, clf_dtype dtype, tensor_info out[MAX_TENSORS]) {
-    static const tensor_form forms[] = {FLOYD_INPUTS,
-                                        {CLF_SLOT_GRAD_OUTPUT, "grad_output", "NMD", true},
-                                        FLOYD_STATISTICS,
-                                        {CLF_SLOT_ATTENTION_IN, "attention_in", "NMD", false},
-                                        {CLF_SLOT_GRAD_QUERY, "grad_query", "NMD", false},
-                                        {CLF_SLOT_GRAD_KEY1, "grad_key1", "NKD", false},
-                                        {CLF_SLOT_GRAD_VALUE1, "grad_value1", "NKD", false},
-                                        {CLF_SLOT_GRAD_KEY2, "grad_key2", "KMD", false},
-                                        {CLF_SLOT_GRAD_VALUE2, "grad_value2", "KMD", false}};
-    return make_tensors(opaque, dtype, forms, sizeof forms / sizeof forms[0], out);
+    return make_tensors(opaque, dtype, GRADIENT, out);
 }
 
 bool floyd_is_gradient(const workload *load) {

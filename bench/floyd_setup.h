@@ -51,7 +51,7 @@ void floyd_fill_grad_args(const floyd_problem *problem, const tensor_info *tenso
 /* Whether the workload is one of the gradient. */
 bool floyd_is_gradient(const workload *load);
 
-/* B * N * M * K * D * H, as a double. */
+/* B * H * N * M * K * D */
 double floyd_products(const floyd_problem *problem);
 
 bool floyd_verify(const workload *load, const verify_request *request, verify_result *out);
