@@ -33,18 +33,15 @@
  *
  *   macro           default   meaning
  *   CLF_FLOYD_MASK        0   1: there is a mask
- *   CLF_FLOYD_OUT_FLOAT   0   1: the result is fp32 whatever the inputs are
- * and those of lib/floyd_tile.clh and lib/floyd_wide.clh.
+ * and those of lib/floyd_results.clh, lib/floyd_tile.clh and lib/floyd_wide.clh.
  */
 #define CLF_EXP2_DEGREE (CLF_DTYPE == 0 ? 6 : 5) /* sums are fp32 whatever the storage */
 #include "lib/exp2_wide.clh"
+#include "lib/floyd_results.clh"
 #include "lib/floyd_tile.clh"
 
 #ifndef CLF_FLOYD_MASK
 #define CLF_FLOYD_MASK 0
-#endif
-#ifndef CLF_FLOYD_OUT_FLOAT
-#define CLF_FLOYD_OUT_FLOAT 0
 #endif
 
 #define CLF_FLOYD_LOWEST (CLF_EXP2_LOWEST / CLF_EXP2_LOG2E)
@@ -71,6 +68,7 @@ static CLF_INLINE void clf_floyd_begin(const clf_floyd_tile *tile,
                 (tile->m + min(m, tile->num_m - 1)) * problem->query[3];
             const int place = n * CLF_FLOYD_PITCH + m * CLF_FLOYD_PADDED_DEPTH;
             for (int d = 0; d < CLF_FLOYD_PADDED_DEPTH; d += CLF_WIDE) {
+                clf_floyd_ask(row + problem->query[2] + d * problem->query[4]); /* the next n */
                 const float16 values = d < CLF_FLOYD_DEPTH
                                            ? clf_floyd_load(row, problem->query[4], d)
                                            : (float16)(0.0f);
@@ -115,11 +113,25 @@ static CLF_INLINE void clf_floyd_scores_of_n(const clf_floyd_tile *tile, int n,
     }
 }
 
+/* Which rows of the tile have masked keys among the `count` ones from `mask` on, which is of n = 0. */
+static CLF_INLINE void clf_floyd_find_masked(const clf_floyd_tile *tile, __global const uchar *mask,
+                                             const clf_floyd_problem *problem, int count,
+                                             bool has_masked[CLF_FLOYD_ROWS_N]) {
+    for (int n = 0; n < tile->num_n; ++n) {
+        __global const uchar *row = mask + n * problem->mask[2];
+        uchar16 any = (uchar16)(0);
+        for (int k = 0; k < count; k += CLF_WIDE)
+            any |= clf_floyd_mask_bytes(row + k * problem->mask[4], problem->mask[4], count - k);
+        const ulong2 bits = as_ulong2(any);
+        has_masked[n] = (bits.s0 | bits.s1) != 0;
+    }
+}
+
 /* Adds key2's part; `mask`: of n = 0 of the tile, and the block's first key. */
 static CLF_INLINE void clf_floyd_scores_of_m(const clf_floyd_tile *tile, int m,
                                              __global const float *key2, long ahead,
-                                             __global const uchar *mask, int count,
-                                             const clf_floyd_problem *problem) {
+                                             __global const uchar *mask, const bool *has_masked,
+                                             int count, const clf_floyd_problem *problem) {
     for (int n = 0; n < tile->num_n; n += CLF_FLOYD_SCORE_ROWS) {
         float16 sums[CLF_FLOYD_SCORE_ROWS][CLF_FLOYD_KEY_VECTORS];
         __local float *scores = tile->scores + n * CLF_FLOYD_SCORE_PITCH + m * CLF_FLOYD_KEYS;
@@ -134,12 +146,17 @@ static CLF_INLINE void clf_floyd_scores_of_m(const clf_floyd_tile *tile, int m,
             clf_floyd_ahead(ahead, n / CLF_FLOYD_SCORE_ROWS, CLF_FLOYD_KEY_VECTORS));
         CLF_UNROLL for (int r = 0; r < CLF_FLOYD_SCORE_ROWS; ++r) {
 #if CLF_FLOYD_MASK
-            __global const uchar *row_mask = mask + min(n + r, tile->num_n - 1) * problem->mask[2];
-            CLF_UNROLL for (int v = 0; v < CLF_FLOYD_KEY_VECTORS; ++v) {
-                if (v * CLF_WIDE < count)
-                    sums[r][v] =
-                        clf_floyd_mask(sums[r][v], row_mask + v * CLF_WIDE * problem->mask[4],
-                                       problem->mask[4], count - v * CLF_WIDE);
+            const int row = min(n + r, tile->num_n - 1);
+            if (has_masked[row]) {
+                CLF_UNROLL for (int v = 0; v < CLF_FLOYD_KEY_VECTORS; ++v) {
+                    if (v * CLF_WIDE < count) {
+                        const uchar16 masked = clf_floyd_mask_bytes(
+                            mask + row * problem->mask[2] + v * CLF_WIDE * problem->mask[4],
+                            problem->mask[4], count - v * CLF_WIDE);
+                        sums[r][v] =
+                            convert_int16(masked) != (int16)(0) ? (float16)(-FLT_MAX) : sums[r][v];
+                    }
+                }
             }
 #endif
             if (count < CLF_FLOYD_KEYS) {
@@ -241,42 +258,6 @@ static CLF_INLINE void clf_floyd_values_of_m(const clf_floyd_tile *tile, int m,
     }
 }
 
-#if CLF_FLOYD_OUT_FLOAT
-typedef float clf_floyd_result;
-#else
-typedef clf_storage clf_floyd_result;
-#endif
-
-/* 16 depths from `d` on. */
-static CLF_INLINE void clf_floyd_store(float16 values, __global clf_floyd_result *row, long stride,
-                                       int d) {
-    __global clf_floyd_result *address = row + d * stride;
-    const int count = min(CLF_WIDE, CLF_FLOYD_DEPTH - d);
-#if CLF_FLOYD_OUT_FLOAT
-    if (stride == 1 && count == CLF_WIDE) {
-        *(__global clf_float16_unaligned *)address = values;
-        return;
-    }
-    float lanes[CLF_WIDE] CLF_FLOYD_ALIGNED;
-    vstore16(values, 0, lanes);
-    for (int lane = 0; lane < count; ++lane)
-        address[lane * stride] = lanes[lane];
-#else
-    if (stride == 1 && count == CLF_WIDE)
-        clf_wide_store(clf_wide_narrow(values), address);
-    else
-        clf_wide_scatter(clf_wide_narrow(values), address, stride, count);
-#endif
-}
-
-static CLF_INLINE void clf_floyd_store_copies(float value, __global float *row, long stride) {
-    if (stride == 1)
-        vstore8((float8)(value), 0, row);
-    else
-        for (int copy = 0; copy < CLF_FLOYD_COPIES; ++copy)
-            row[copy * stride] = value;
-}
-
 static CLF_INLINE void clf_floyd_finish(const clf_floyd_tile *tile, __global clf_floyd_result *out,
                                         __global float *softmax_max, __global float *softmax_sum,
                                         const clf_floyd_problem *problem) {
@@ -358,16 +339,19 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_attention
             clf_floyd_scores_of_n(
                 &tile, n, packed.key1 + (first_n + n) * packed.key_pitch + begin * CLF_FLOYD_DEPTH,
                 n + 1 < tile.num_n ? packed.key_pitch : 0);
+        bool has_masked[CLF_FLOYD_ROWS_N];
         for (int m = 0; m < tile.num_m; ++m) {
             __global const uchar *row_mask = 0;
 #if CLF_FLOYD_MASK
             row_mask = mask + mask_offset + clf_floyd_head(head, &problem, problem.mask) +
                        first_n * problem.mask[2] + (first_m + m) * problem.mask[3] +
                        begin * problem.mask[4];
+            if (m == 0 || problem.mask[3] != 0)
+                clf_floyd_find_masked(&tile, row_mask, &problem, count, has_masked);
 #endif
             clf_floyd_scores_of_m(
                 &tile, m, packed.key2 + (first_m + m) * packed.key_pitch + begin * CLF_FLOYD_DEPTH,
-                m + 1 < tile.num_m ? packed.key_pitch : 0, row_mask, count, &problem);
+                m + 1 < tile.num_m ? packed.key_pitch : 0, row_mask, has_masked, count, &problem);
             clf_floyd_powers_of_m(&tile, m);
         }
         for (int n = 0; n < tile.num_n; ++n)

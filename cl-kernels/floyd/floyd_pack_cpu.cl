@@ -18,6 +18,10 @@
 
 CLF_TRANSPOSE_DEFINE(clf_floyd_transpose, float16, float)
 
+/* How many keys ahead of those at hand are asked for: those of one m are pages apart, which the
+ * hardware does not foresee. */
+#define CLF_FLOYD_KEYS_AHEAD (2 * CLF_WIDE)
+
 /* The keys of one n (m), `pitch` apart. */
 static CLF_INLINE void clf_floyd_pack_keys(__global const clf_storage *keys, long pitch,
                                            long stride, long num_keys, __global float *packed) {
@@ -26,9 +30,12 @@ static CLF_INLINE void clf_floyd_pack_keys(__global const clf_storage *keys, lon
         for (int lane = 0; lane < CLF_FLOYD_KEYS; lane += CLF_WIDE)
             for (int d = 0; d < CLF_FLOYD_DEPTH; d += CLF_WIDE) {
                 float16 rows[CLF_WIDE];
-                for (int i = 0; i < CLF_WIDE; ++i)
-                    rows[i] = clf_floyd_load(keys + min(begin + lane + i, num_keys - 1) * pitch,
-                                             stride, d);
+                for (int i = 0; i < CLF_WIDE; ++i) {
+                    __global const clf_storage *row =
+                        keys + min(begin + lane + i, num_keys - 1) * pitch;
+                    clf_floyd_ask(row + CLF_FLOYD_KEYS_AHEAD * pitch + d * stride);
+                    rows[i] = clf_floyd_load(row, stride, d);
+                }
                 clf_floyd_transpose(rows);
                 for (int i = 0; i < min(CLF_WIDE, CLF_FLOYD_DEPTH - d); ++i)
                     *(__global clf_float16_unaligned *)(packed + (d + i) * CLF_FLOYD_KEYS + lane) =
@@ -39,10 +46,12 @@ static CLF_INLINE void clf_floyd_pack_keys(__global const clf_storage *keys, lon
 static CLF_INLINE void clf_floyd_pack_values(__global const clf_storage *values, long pitch,
                                              long stride, long num_keys, __global float *packed) {
     for (long k = 0; k < num_keys; ++k)
-        for (int d = 0; d < CLF_FLOYD_PADDED_DEPTH; d += CLF_WIDE)
+        for (int d = 0; d < CLF_FLOYD_PADDED_DEPTH; d += CLF_WIDE) {
+            clf_floyd_ask(values + (k + CLF_FLOYD_KEYS_AHEAD) * pitch + d * stride);
             *(__global clf_float16_unaligned *)(packed + k * CLF_FLOYD_PADDED_DEPTH + d) =
                 d < CLF_FLOYD_DEPTH ? clf_floyd_load(values + k * pitch, stride, d)
                                     : (float16)(0.0f);
+        }
 }
 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_pack_cpu(

@@ -59,7 +59,7 @@ typedef struct clf_gemm_epilogue_rows {
 #endif
 
 CLF_EXP2_DEFINE(clf_epilogue_exp2, float, int)
-CLF_ACTIVATION_DEFINE(clf_epilogue_activate, float, clf_epilogue_exp2)
+CLF_ACTIVATION_DEFINE(clf_epilogue_activate, float, clf_epilogue_exp2, CLF_ACTIVATION_DIVIDE)
 
 __kernel __attribute__((reqd_work_group_size(CLF_EPILOGUE_GROUP, 1, 1))) void
 clf_gemm_epilogue(__global const float *sums, long sums_offset,

@@ -41,7 +41,7 @@ typedef float clf_gemm_sum;
 #endif
 
 CLF_EXP2_DEFINE(clf_gemm_exp2, float, int)
-CLF_ACTIVATION_DEFINE(clf_gemm_activate, float, clf_gemm_exp2)
+CLF_ACTIVATION_DEFINE(clf_gemm_activate, float, clf_gemm_exp2, CLF_ACTIVATION_DIVIDE)
 
 /* An element of B, dequantised. */
 static inline float clf_gemm_load_b(const clf_gemm_operands *operands,
@@ -206,7 +206,10 @@ clf_gemm_portable(CLF_GEMM_PARAMETERS) {
 #if CLF_GEMM_QUANT
             value = clf_gemm_quantise(value, &operands, &problem, tile->group, n);
 #endif
-            CLF_OF(clf_element_store, CLF_GEMM_C)
-            (value, operands.c, c_places[i] + n * problem.rows.column_strides[1]);
+            const long place = c_places[i] + n * problem.rows.column_strides[1];
+#if CLF_GEMM_ACCUMULATE
+            value += ((__global const float *)operands.c)[place];
+#endif
+            CLF_OF(clf_element_store, CLF_GEMM_C)(value, operands.c, place);
         }
 }

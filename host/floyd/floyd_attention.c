@@ -2,21 +2,24 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "core/failure.h"
 #include "core/text.h"
 #include "device/plan_builder.h"
 #include "floyd/floyd_arguments.h"
+#include "floyd/floyd_method.h"
+#include "floyd/floyd_slab.h"
 #include "floyd/floyd_tiling.h"
 #include "shape/view.h"
+#include "tune/tuning.h"
 
-enum { MAX_DEFINES = 12, MAX_ARGUMENTS = 12 };
+enum { MAX_DEFINES = 14, MAX_ARGUMENTS = 12 };
 
 /* A plan in the making. */
 typedef struct building {
     clf_plan *plan;
     const clf_i_floyd_request *request;
     clf_variant variant;
-    clf_i_floyd_tiling tiling;
+    clf_floyd_method method;
+    clf_i_floyd_tiling tiling; /* fused */
     clf_i_floyd_problem problem;
     size_t workspace;
 } building;
@@ -127,6 +130,18 @@ static void add_layout(const building *building, launch *launch) {
     add_define(launch, "CLF_FLOYD_VALUE1_IN_PLACE", building->tiling.value1_in_place);
 }
 
+/* Results that the last-level cache would not keep for whoever reads them are stored past it. */
+static bool is_streaming(const building *building) {
+    const clf_floyd_attention_args *args = &building->request->args;
+    const clf_tensor *stored[] = {args->attention_out, args->softmax_max, args->softmax_sum};
+    int64_t bytes = 0;
+    for (size_t i = 0; i < sizeof stored / sizeof stored[0]; ++i) {
+        bytes += clf_i_view_num_elements(stored[i]) * (int64_t)clf_dtype_size(stored[i]->dtype);
+    }
+    return bytes >= clf_i_tuning_value(clf_i_plan_device(building->plan), "clf_floyd_attention_cpu",
+                                       "streaming_bytes", 0, INT64_MAX, INT64_C(8) << 20);
+}
+
 static void add_results(const building *building, launch *launch) {
     const clf_floyd_attention_args *args = &building->request->args;
     add_define(launch, "CLF_FLOYD_MASK", building->request->geometry.has_mask);
@@ -193,6 +208,7 @@ static clf_status launch_tiles(const building *building, int64_t first_head, int
     add_define(&launch, "CLF_FLOYD_ROWS_M", tiling->rows_m);
     add_define(&launch, "CLF_FLOYD_SCORE_ROWS", tiling->score_rows);
     add_define(&launch, "CLF_FLOYD_OUT_ROWS", tiling->out_rows);
+    add_define(&launch, "CLF_FLOYD_STREAMING", is_streaming(building));
     add_slot(&launch, CLF_SLOT_QUERY);
     add_slot(&launch, CLF_SLOT_VALUE1);
     add_results(building, &launch);
@@ -275,51 +291,84 @@ static clf_status set_text(const building *building) {
     clf_i_text_format(&text, "%" PRId64 ",%" PRId64 ",%" PRId64 " --dtype %s", problem->m,
                       problem->k, problem->depth,
                       clf_dtype_name(building->request->args.query->dtype));
+    clf_i_floyd_method_append(building->request->args.method, &text);
     return clf_i_plan_set_problem(building->plan, &text);
 }
 
 /* ---- The plan ---- */
 
-static clf_status choose_variant(building *building) {
+static clf_status choose_fused_variant(building *building) {
     const clf_i_capabilities *capabilities = clf_i_plan_capabilities(building->plan);
     const clf_floyd_attention_args *args = &building->request->args;
     const clf_device *device = clf_i_plan_device(building->plan);
-    const clf_i_floyd_tiling cpu = clf_i_floyd_tiling_cpu(
-        device, &building->problem, args->query->dtype == CLF_DTYPE_FP32, args->workspace_limit);
+    const clf_i_floyd_tiling *cpu = &building->tiling;
     clf_i_variant_option options[] = {
         {CLF_VARIANT_CPU, clf_i_variant_refusal(capabilities, CLF_VARIANT_CPU)},
         {CLF_VARIANT_PORTABLE, clf_i_variant_refusal(capabilities, CLF_VARIANT_PORTABLE)},
     };
-    if (options[0].refusal == NULL && cpu.heads_per_step == 0) {
+    if (options[0].refusal == NULL && cpu->heads_per_step == 0) {
         options[0].refusal = "workspace_limit is less than the keys and values of one head need";
     }
-    if (options[0].refusal == NULL && cpu.local_memory > capabilities->local_memory) {
+    if (options[0].refusal == NULL && cpu->local_memory > capabilities->local_memory) {
         options[0].refusal = "the device has too little local memory for a tile";
     }
     const clf_status status =
         clf_i_plan_choose_variant(building->plan, args->variant, options,
                                   sizeof options / sizeof options[0], &building->variant);
-    building->tiling =
-        building->variant == CLF_VARIANT_CPU ? cpu : clf_i_floyd_tiling_portable(device);
+    if (building->variant != CLF_VARIANT_CPU) {
+        building->tiling = clf_i_floyd_tiling_portable(device);
+    }
     return status;
+}
+
+/* Which variant, then which method. */
+static clf_status choose_way(building *building) {
+    const clf_floyd_attention_args *args = &building->request->args;
+    const bool wants_slab = args->method == CLF_FLOYD_METHOD_SLAB;
+    building->tiling = clf_i_floyd_tiling_cpu(clf_i_plan_device(building->plan), &building->problem,
+                                              args->query->dtype == CLF_DTYPE_FP32,
+                                              wants_slab ? 0 : args->workspace_limit);
+    const size_t fused_workspace =
+        (size_t)building->tiling.heads_per_step * building->tiling.head_workspace;
+    const clf_status status =
+        wants_slab
+            ? clf_i_floyd_choose_slab_variant(building->plan, args->variant, &building->variant)
+            : choose_fused_variant(building);
+    const clf_i_floyd_methods methods = {
+        .wanted = args->method,
+        .fused_variant = building->variant,
+        .fused_workspace = building->variant == CLF_VARIANT_CPU ? fused_workspace : 0,
+        .slab = clf_i_floyd_slab_estimate_forward(building->request),
+        .fused_kernel = "clf_floyd_attention_portable",
+    };
+    return status == CLF_SUCCESS
+               ? clf_i_floyd_choose_method(building->plan, &methods, &building->method)
+               : status;
+}
+
+static clf_status add_steps(building *building) {
+    if (building->method == CLF_FLOYD_METHOD_SLAB) {
+        return clf_i_floyd_slab_add_forward(building->plan, building->variant, building->request);
+    }
+    const clf_status status = set_parameters(building);
+    if (status != CLF_SUCCESS) {
+        return status;
+    }
+    return building->variant == CLF_VARIANT_CPU ? launch_cpu(building) : launch_portable(building);
 }
 
 static clf_status fill_plan(building *building) {
     clf_status status = add_tensors(building->request, building->plan);
     set_problem(building);
     if (status == CLF_SUCCESS) {
-        status = choose_variant(building);
+        status = choose_way(building);
     }
     if (status == CLF_SUCCESS) {
         status = set_text(building);
     }
     if (status == CLF_SUCCESS) {
         set_cost(building);
-        status = set_parameters(building);
-    }
-    if (status == CLF_SUCCESS) {
-        status =
-            building->variant == CLF_VARIANT_CPU ? launch_cpu(building) : launch_portable(building);
+        status = add_steps(building);
     }
     return status == CLF_SUCCESS ? clf_i_plan_finish(building->plan) : status;
 }
@@ -335,10 +384,6 @@ clf_status clf_floyd_attention_plan(clf_device *device, const clf_floyd_attentio
     memset(&building, 0, sizeof building);
     building.request = &request;
     status = clf_i_floyd_request_make(args, &request);
-    if (status == CLF_SUCCESS && request.args.method == CLF_FLOYD_METHOD_SLAB) {
-        status = clf_i_fail(CLF_ERR_UNSUPPORTED,
-                            "method is slab, accepted: auto or fused (this version has no other)");
-    }
     if (status == CLF_SUCCESS) {
         status = clf_i_plan_create(device, "floyd_attention", &building.plan);
     }

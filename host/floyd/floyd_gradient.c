@@ -2,11 +2,12 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "core/failure.h"
 #include "core/text.h"
 #include "device/plan_builder.h"
 #include "floyd/floyd_gradient_tiling.h"
+#include "floyd/floyd_method.h"
 #include "floyd/floyd_planes.h"
+#include "floyd/floyd_slab.h"
 
 enum { MAX_DEFINES = 12, MAX_ARGUMENTS = 20 };
 
@@ -15,7 +16,8 @@ typedef struct building {
     clf_plan *plan;
     const clf_i_floyd_grad_request *request;
     clf_variant variant;
-    clf_i_floyd_grad_tiling tiling;
+    clf_floyd_method method;
+    clf_i_floyd_grad_tiling tiling; /* fused */
 } building;
 
 /* One launch in the making; `step` points into the arrays. */
@@ -245,12 +247,13 @@ static clf_status set_text(const building *building) {
                       sizes->batches, sizes->heads, sizes->n);
     clf_i_text_format(&text, "%" PRId64 ",%" PRId64 ",%" PRId64 " --dtype %s", sizes->m, sizes->k,
                       sizes->depth, clf_dtype_name(building->request->args.query->dtype));
+    clf_i_floyd_method_append(building->request->args.method, &text);
     return clf_i_plan_set_problem(building->plan, &text);
 }
 
 /* ---- The plan ---- */
 
-static clf_status choose_variant(building *building) {
+static clf_status choose_fused_variant(building *building) {
     const clf_i_capabilities *capabilities = clf_i_plan_capabilities(building->plan);
     const clf_device *device = clf_i_plan_device(building->plan);
     const clf_floyd_attention_grad_args *args = &building->request->args;
@@ -275,21 +278,57 @@ static clf_status choose_variant(building *building) {
     return status;
 }
 
+/* Which variant, then which method. */
+static clf_status choose_way(building *building) {
+    const clf_floyd_attention_grad_args *args = &building->request->args;
+    const bool wants_slab = args->method == CLF_FLOYD_METHOD_SLAB;
+    const clf_status status =
+        wants_slab
+            ? clf_i_floyd_choose_slab_variant(building->plan, args->variant, &building->variant)
+            : choose_fused_variant(building);
+    if (wants_slab) {
+        building->tiling = clf_i_floyd_grad_tiling_cpu(clf_i_plan_device(building->plan),
+                                                       &building->request->geometry.sizes, 0);
+    }
+    const clf_i_floyd_grad_tiling *tiling = &building->tiling;
+    const clf_i_floyd_methods methods = {
+        .wanted = args->method,
+        .fused_variant = building->variant,
+        .fused_workspace =
+            building->variant == CLF_VARIANT_CPU
+                ? (size_t)(tiling->heads_per_step * tiling->head_pitch) * sizeof(float)
+                : 0,
+        .slab = clf_i_floyd_slab_estimate_gradient(building->request),
+        .fused_kernel = "clf_floyd_attention_grad_portable",
+    };
+    return status == CLF_SUCCESS
+               ? clf_i_floyd_choose_method(building->plan, &methods, &building->method)
+               : status;
+}
+
+static clf_status add_steps(building *building) {
+    if (building->method == CLF_FLOYD_METHOD_SLAB) {
+        return clf_i_floyd_slab_add_gradient(building->plan, building->variant, building->request);
+    }
+    const clf_status status = set_parameters(building);
+    if (status != CLF_SUCCESS) {
+        return status;
+    }
+    return building->variant == CLF_VARIANT_CPU ? launch_all_cpu(building)
+                                                : launch_all_portable(building);
+}
+
 static clf_status fill_plan(building *building) {
     clf_status status = clf_i_floyd_planes_add_tensors(building->request, building->plan);
     if (status == CLF_SUCCESS) {
-        status = choose_variant(building);
+        status = choose_way(building);
     }
     if (status == CLF_SUCCESS) {
         status = set_text(building);
     }
     if (status == CLF_SUCCESS) {
         set_cost(building);
-        status = set_parameters(building);
-    }
-    if (status == CLF_SUCCESS) {
-        status = building->variant == CLF_VARIANT_CPU ? launch_all_cpu(building)
-                                                      : launch_all_portable(building);
+        status = add_steps(building);
     }
     return status == CLF_SUCCESS ? clf_i_plan_finish(building->plan) : status;
 }
@@ -306,10 +345,6 @@ clf_status clf_floyd_attention_grad_plan(clf_device *device,
     memset(&building, 0, sizeof building);
     building.request = &request;
     status = clf_i_floyd_grad_request_make(args, &request);
-    if (status == CLF_SUCCESS && request.args.method == CLF_FLOYD_METHOD_SLAB) {
-        status = clf_i_fail(CLF_ERR_UNSUPPORTED,
-                            "method is slab, accepted: auto or fused (this version has no other)");
-    }
     if (status == CLF_SUCCESS) {
         status = clf_i_plan_create(device, "floyd_attention_grad", &building.plan);
     }

@@ -37,7 +37,7 @@ extern "C" {
  *     out(i) = sum over computed j of exp(logit - max) / sum * (keep / keep_prob) * value(j)
  *
  * softmax_max and softmax_sum are taken before dropout, in natural units, so that partial results
- * over parts of the keys can be merged.
+ * over parts of the keys can be merged. An exponential below 2^-126 may count as 0.
  *
  * Which pairs (i, j) are computed; shift = Skv - Sq of the batch element, bounds inclusive:
  *

@@ -25,7 +25,7 @@ extern "C" {
 typedef enum clf_floyd_method {
     CLF_FLOYD_METHOD_AUTO = 0,  /* the one expected to be faster */
     CLF_FLOYD_METHOD_FUSED = 1, /* in tiles of local memory: never as a tensor */
-    CLF_FLOYD_METHOD_SLAB = 2   /* in the workspace, for some n at a time, by matrix products */
+    CLF_FLOYD_METHOD_SLAB = 2   /* in the workspace, for some n at a time, by batched products */
 } clf_floyd_method;
 
 /*
@@ -81,11 +81,18 @@ typedef struct clf_floyd_attention_args {
 
 /*
  * Plans the forward operator. Slots: QUERY, KEY1, VALUE1, KEY2, VALUE2, ATTEN_MASK (if given),
- * SOFTMAX_MAX, SOFTMAX_SUM, ATTENTION_OUT. Workspace: variant portable none; variant cpu the keys
- * and values of at least one head in fp32, or 16 MiB, whichever is more.
+ * SOFTMAX_MAX, SOFTMAX_SUM, ATTENTION_OUT. Method AUTO is FUSED with variant cpu; elsewhere a tuned
+ * parameter decides. Workspace, whatever B and H are:
  *
- * CLF_ERR_UNSUPPORTED: method is SLAB, which is yet to come, or variant cpu is wanted with a
- * workspace_limit below one head's. Further as above, and as for clf_scaled_masked_softmax_plan.
+ *     FUSED, portable   none
+ *     FUSED, cpu        the keys and values of at least one head in fp32, or 16 MiB, if that is more
+ *     SLAB              about 4 (2 K M D + n (M (K + 2 D) + 2 K D)) bytes, rows of K and D padded by
+ *                       up to 15 and 3 elements; n, of N, such that its part is at most 32 MiB, and
+ *                       one at least. fp32 inputs that can be used where they are take none.
+ *
+ * CLF_ERR_UNSUPPORTED: workspace_limit is below one head's, where variant cpu with method FUSED is
+ * wanted, or below that of one n with method SLAB. Further as above, and as for
+ * clf_scaled_masked_softmax_plan.
  */
 CLF_API CLF_CHECK_RESULT clf_status clf_floyd_attention_plan(clf_device *device,
                                                              const clf_floyd_attention_args *args,
@@ -160,8 +167,11 @@ typedef struct clf_floyd_attention_grad_args {
  * as many as fit 128 MiB. If these are not all, the gradients of these k of key2 and value2 in fp32,
  * too. A workspace_limit lowers the number of n down to 1.
  *
- * CLF_ERR_UNSUPPORTED: method is SLAB, which is yet to come, or variant cpu is wanted with a
- * workspace_limit below that. Further as for the forward.
+ * With method SLAB it is about 4 (2 M D K + 2 K M D + n (M (2 K + 7 D) + 4 K D)) bytes, rows of K and
+ * D padded as in the forward, and n such that its part is at most 64 MiB, and one at least.
+ *
+ * CLF_ERR_UNSUPPORTED: workspace_limit is below that of one n, with variant cpu or method SLAB.
+ * Further as for the forward.
  */
 CLF_API CLF_CHECK_RESULT clf_status clf_floyd_attention_grad_plan(
     clf_device *device, const clf_floyd_attention_grad_args *args, clf_plan **out_plan);

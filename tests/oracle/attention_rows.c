@@ -10,6 +10,9 @@
 static const double unit = 0x1p-24;
 /* Exponential functions err by about this many of them, and by as many as the logit is large. */
 static const double exponential_units = 3.0;
+/* Exponentials below the normal fp32 numbers may be 0 (flush to zero), all of them lost. This shows
+ * where dropout drops every larger one of the row. */
+static const double all_of_an_exponential = 1.0;
 
 #define NOT_COMPUTED (-1.0)
 
@@ -104,6 +107,7 @@ static void compute_exponentials(const oracle_attention *problem, int64_t key_le
         const double distance = result->max - logits[j];
         const double exponential = isinf(distance) ? 0.0 : exp(-distance);
         units[j] += isinf(distance) ? 0.0 : unit * (distance + exponential_units);
+        units[j] = exponential < (double)FLT_MIN ? all_of_an_exponential : units[j];
         logits[j] = exponential;
         result->sum += exponential;
         squares += exponential * units[j] * exponential * units[j];

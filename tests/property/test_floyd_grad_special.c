@@ -98,16 +98,6 @@ static clf_status plan_case(const test_session *session, const floyd_case *teste
     return status;
 }
 
-static void test_floyd_grad_special_slabs_are_refused(void **state) {
-    const test_session *session = (const test_session *)*state;
-    floyd_case tested = gradient_case();
-    clf_plan *plan = NULL;
-    tested.method = CLF_FLOYD_METHOD_SLAB;
-    assert_int_equal(plan_case(session, &tested, &plan), CLF_ERR_UNSUPPORTED);
-    assert_null(plan);
-    assert_non_null(strstr(clf_last_error(), "method is "));
-}
-
 static void test_floyd_grad_special_workspace_stays_within_its_limit(void **state) {
     const test_session *session = (const test_session *)*state;
     floyd_case tested = gradient_case();
@@ -141,6 +131,7 @@ static size_t workspace_of(const test_session *session, const char *text) {
     floyd_call call;
     clf_plan *plan = NULL;
     floyd_call_make(&call, text);
+    call.grad_args.method = CLF_FLOYD_METHOD_FUSED;
     call.grad_args.variant = session->has_cpu_variant ? CLF_VARIANT_CPU : CLF_VARIANT_PORTABLE;
     test_succeeds(clf_floyd_attention_grad_plan(session->device, &call.grad_args, &plan));
     const size_t size = clf_plan_workspace_size(plan);
@@ -238,7 +229,6 @@ int main(void) {
         cmocka_unit_test(test_floyd_grad_special_masked_rows),
         cmocka_unit_test(test_floyd_grad_special_scales),
         cmocka_unit_test(test_floyd_grad_special_equal_inputs),
-        cmocka_unit_test(test_floyd_grad_special_slabs_are_refused),
         cmocka_unit_test(test_floyd_grad_special_workspace_does_not_grow_with_the_heads),
         cmocka_unit_test(test_floyd_grad_special_workspace_stays_within_its_limit),
         cmocka_unit_test(test_floyd_grad_special_runs_have_the_same_bits),

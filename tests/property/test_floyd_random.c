@@ -1,5 +1,5 @@
-/* Random Floyd cases against the oracle: every kind of the fused forward, and at least
- * CLFORMER_TEST_CASES cases of them (240 by default). */
+/* Random Floyd cases against the oracle: every kind of the forward, fused and by slabs, and of the
+ * gradient, and at least CLFORMER_TEST_CASES cases of either (96 by default). */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,12 +8,14 @@
 #include "floyd_run.h"
 
 #define MAX_FAILURES 5
-#define BUDGET       1.5e6 /* B H N M K D of one case */
+/* B H N M K D of one case */
+#define FORWARD_BUDGET  1.5e6
+#define GRADIENT_BUDGET 0.6e6
 
 static size_t num_cases(void) {
     const char *given = getenv("CLFORMER_TEST_CASES");
     const unsigned long count = given != NULL ? strtoul(given, NULL, 10) : 0;
-    return count > 0 ? count : 240;
+    return count > 0 ? count : 96;
 }
 
 static bool case_fails(const floyd_case *tested, const void *context) {
@@ -34,21 +36,18 @@ static size_t run_case(const test_session *session, const floyd_case *tested, si
     return failures + 1;
 }
 
-static void test_floyd_random_cases_match_the_reference(void **state) {
-    const test_session *session = (const test_session *)*state;
+static void run_cases(const test_session *session, bool is_gradient) {
     test_random random = test_random_from(test_seed());
     const size_t num_kinds = floyd_num_kinds(session->has_cpu_variant);
-    const size_t wanted = num_cases();
+    const size_t cases_of_kind = (num_cases() + num_kinds - 1) / num_kinds;
     size_t failures = 0;
     size_t run = 0;
     for (size_t number = 0; number < num_kinds && failures < MAX_FAILURES; number++) {
         /* All cases of a kind after each other: its kernels are built once. */
-        const floyd_kind kind = floyd_kind_draw(&random, number, false);
-        if (kind.method == CLF_FLOYD_METHOD_SLAB) {
-            continue; /* planning refuses it: test_floyd_special */
-        }
-        for (size_t i = 0; i < 2 * wanted / num_kinds + 1 && failures < MAX_FAILURES; i++, run++) {
-            const floyd_case drawn = floyd_case_draw(&random, &kind, BUDGET);
+        const floyd_kind kind = floyd_kind_draw(&random, number, is_gradient);
+        for (size_t i = 0; i < cases_of_kind && failures < MAX_FAILURES; i++, run++) {
+            const floyd_case drawn =
+                floyd_case_draw(&random, &kind, is_gradient ? GRADIENT_BUDGET : FORWARD_BUDGET);
             failures = run_case(session, &drawn, failures);
         }
     }
@@ -56,9 +55,18 @@ static void test_floyd_random_cases_match_the_reference(void **state) {
     assert_int_equal(failures, 0);
 }
 
+static void test_floyd_random_cases_match_the_reference(void **state) {
+    run_cases((const test_session *)*state, false);
+}
+
+static void test_floyd_random_gradients_match_the_reference(void **state) {
+    run_cases((const test_session *)*state, true);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_floyd_random_cases_match_the_reference),
+        cmocka_unit_test(test_floyd_random_gradients_match_the_reference),
     };
     return cmocka_run_group_tests(tests, test_session_begin, test_session_end);
 }

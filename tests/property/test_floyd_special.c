@@ -90,16 +90,6 @@ static clf_status plan_case(const test_session *session, const floyd_case *teste
     return status;
 }
 
-static void test_floyd_special_slabs_are_refused(void **state) {
-    const test_session *session = (const test_session *)*state;
-    floyd_case tested = floyd_case_default();
-    clf_plan *plan = NULL;
-    tested.method = CLF_FLOYD_METHOD_SLAB;
-    assert_int_equal(plan_case(session, &tested, &plan), CLF_ERR_UNSUPPORTED);
-    assert_null(plan);
-    assert_non_null(strstr(clf_last_error(), "method is "));
-}
-
 static void test_floyd_special_workspace_stays_within_its_limit(void **state) {
     const test_session *session = (const test_session *)*state;
     floyd_case tested = floyd_case_default();
@@ -167,7 +157,6 @@ int main(void) {
         cmocka_unit_test(test_floyd_special_masked_rows),
         cmocka_unit_test(test_floyd_special_scales),
         cmocka_unit_test(test_floyd_special_equal_inputs),
-        cmocka_unit_test(test_floyd_special_slabs_are_refused),
         cmocka_unit_test(test_floyd_special_workspace_stays_within_its_limit),
         cmocka_unit_test(test_floyd_special_runs_have_the_same_bits),
     };

@@ -8,6 +8,7 @@ typedef struct floyd_race {
     const char *kernel;
     bool is_gradient;
     clf_variant variant;
+    clf_floyd_method method;
     clf_dtype dtype;
     int64_t heads;
     int64_t sizes[4]; /* N, M, K, D */
@@ -16,11 +17,19 @@ typedef struct floyd_race {
     size_t workspace_limit;
 } floyd_race;
 
-#define PORTABLE      "clf_floyd_attention_portable", false, CLF_VARIANT_PORTABLE
-#define PACK          "clf_floyd_pack_cpu", false, CLF_VARIANT_CPU
-#define CPU           "clf_floyd_attention_cpu", false, CLF_VARIANT_CPU
-#define GRAD_PORTABLE "clf_floyd_attention_grad_portable", true, CLF_VARIANT_PORTABLE
-#define GRAD_CPU      "clf_floyd_attention_grad_cpu", true, CLF_VARIANT_CPU
+#define FUSED         CLF_VARIANT_PORTABLE, CLF_FLOYD_METHOD_FUSED
+#define FUSED_CPU     CLF_VARIANT_CPU, CLF_FLOYD_METHOD_FUSED
+#define SLAB          CLF_VARIANT_PORTABLE, CLF_FLOYD_METHOD_SLAB
+#define PORTABLE      "clf_floyd_attention_portable", false, FUSED
+#define PACK          "clf_floyd_pack_cpu", false, FUSED_CPU
+#define CPU           "clf_floyd_attention_cpu", false, FUSED_CPU
+#define GRAD_PORTABLE "clf_floyd_attention_grad_portable", true, FUSED
+#define GRAD_CPU      "clf_floyd_attention_grad_cpu", true, FUSED_CPU
+#define COPY          "clf_floyd_slab_copy", false, SLAB
+#define GRAD_COPY     "clf_floyd_slab_copy", true, SLAB
+#define SOFTMAX       "clf_floyd_slab_softmax", false, SLAB
+#define WEIGHTS       "clf_floyd_slab_weights", true, SLAB
+#define EQUAL_TILES   "clf_gemm_equal_tiles", false, SLAB
 
 static const floyd_race races[] = {
     {PORTABLE, CLF_DTYPE_FP32, 1, {8, 8, 16, 16}, false, TEST_CONTIGUOUS, 0},
@@ -39,6 +48,18 @@ static const floyd_race races[] = {
     {GRAD_CPU, CLF_DTYPE_FP16, 2, {3, 5, 21, 5}, true, TEST_GAPS, 0},
     {GRAD_CPU, CLF_DTYPE_BF16, 1, {9, 3, 150, 17}, true, TEST_NEGATIVE, 0},
     {GRAD_CPU, CLF_DTYPE_FP32, 1, {7, 3, 5, 3}, true, TEST_CONTIGUOUS, 8000},
+    {COPY, CLF_DTYPE_FP32, 1, {4, 4, 16, 16}, false, TEST_CONTIGUOUS, 0},
+    {COPY, CLF_DTYPE_FP16, 2, {3, 5, 7, 5}, false, TEST_NEGATIVE, 0},
+    {GRAD_COPY, CLF_DTYPE_BF16, 1, {5, 3, 19, 17}, false, TEST_GAPS, 0},
+    {SOFTMAX, CLF_DTYPE_FP32, 1, {4, 4, 64, 16}, false, TEST_CONTIGUOUS, 0},
+    {SOFTMAX, CLF_DTYPE_FP16, 2, {3, 5, 7, 5}, true, TEST_GAPS, 0},
+    {SOFTMAX, CLF_DTYPE_BF16, 1, {5, 3, 67, 3}, true, TEST_NEGATIVE, 0},
+    {WEIGHTS, CLF_DTYPE_FP32, 1, {4, 4, 64, 16}, false, TEST_CONTIGUOUS, 0},
+    {WEIGHTS, CLF_DTYPE_FP16, 2, {3, 5, 7, 5}, true, TEST_GAPS, 0},
+    {WEIGHTS, CLF_DTYPE_BF16, 1, {5, 3, 67, 3}, true, TEST_NEGATIVE, 0},
+    {EQUAL_TILES, CLF_DTYPE_FP32, 1, {8, 4, 4, 4}, false, TEST_CONTIGUOUS, 0},
+    {EQUAL_TILES, CLF_DTYPE_FP32, 1, {3, 67, 5, 3}, false, TEST_CONTIGUOUS, 0},
+    {EQUAL_TILES, CLF_DTYPE_FP32, 1, {67, 3, 5, 3}, false, TEST_CONTIGUOUS, 0},
 };
 #define NUM_RACES (sizeof races / sizeof races[0])
 
@@ -59,6 +80,7 @@ static floyd_case case_of(const floyd_race *race) {
     floyd_case tested = floyd_case_default();
     tested.is_gradient = race->is_gradient;
     tested.variant = race->variant;
+    tested.method = race->method;
     tested.dtype = race->dtype;
     tested.heads = race->heads;
     tested.n = race->sizes[0];
