@@ -78,6 +78,35 @@ static void test_floyd_special_equal_inputs(void **state) {
     }
 }
 
+/* More than 8 MiB of results bypass the caches: whole vectors where they are aligned, parts of them,
+ * and results wider than the inputs. */
+static void test_floyd_special_many_results(void **state) {
+    const test_session *session = (const test_session *)*state;
+    static const struct {
+        clf_dtype dtype;
+        int64_t depth;
+        bool has_fp32_out;
+        size_t misalign;
+    } forms[] = {{CLF_DTYPE_FP32, 32, false, 0},
+                 {CLF_DTYPE_FP16, 32, true, 0},
+                 {CLF_DTYPE_BF16, 32, false, 0},
+                 {CLF_DTYPE_BF16, 33, false, 1}};
+    if (!session->has_cpu_variant) {
+        printf("left out: only variant cpu stores results past the caches\n");
+        return;
+    }
+    for (size_t i = 0; i < LENGTH(forms); i++) {
+        floyd_case tested = floyd_case_default();
+        tested.heads = 1;
+        tested.variant = CLF_VARIANT_CPU;
+        tested.dtype = forms[i].dtype;
+        tested.has_fp32_out = forms[i].has_fp32_out;
+        tested.misalign = forms[i].misalign;
+        set_sizes(&tested, 260, 257, 3, forms[i].depth);
+        assert_true(floyd_case_run(session, &tested));
+    }
+}
+
 /* ---- Plans ---- */
 
 /* Planned on the host's views: no buffers. */
@@ -157,6 +186,7 @@ int main(void) {
         cmocka_unit_test(test_floyd_special_masked_rows),
         cmocka_unit_test(test_floyd_special_scales),
         cmocka_unit_test(test_floyd_special_equal_inputs),
+        cmocka_unit_test(test_floyd_special_many_results),
         cmocka_unit_test(test_floyd_special_workspace_stays_within_its_limit),
         cmocka_unit_test(test_floyd_special_runs_have_the_same_bits),
     };
