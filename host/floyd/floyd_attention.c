@@ -324,21 +324,27 @@ static clf_status choose_fused_variant(building *building) {
 /* Which variant, then which method. */
 static clf_status choose_way(building *building) {
     const clf_floyd_attention_args *args = &building->request->args;
-    const bool wants_slab = args->method == CLF_FLOYD_METHOD_SLAB;
-    building->tiling = clf_i_floyd_tiling_cpu(clf_i_plan_device(building->plan), &building->problem,
-                                              args->query->dtype == CLF_DTYPE_FP32,
-                                              wants_slab ? 0 : args->workspace_limit);
+    const clf_device *device = clf_i_plan_device(building->plan);
+    const bool is_fp32 = args->query->dtype == CLF_DTYPE_FP32;
+    const clf_i_floyd_slab_estimate slab = clf_i_floyd_slab_estimate_forward(building->request);
+    building->tiling =
+        clf_i_floyd_tiling_cpu(device, &building->problem, is_fp32, args->workspace_limit);
+    const bool needs_slab = clf_i_floyd_needs_slab(building->plan, args->method, args->variant,
+                                                   building->tiling.heads_per_step > 0, &slab);
+    if (needs_slab) {
+        building->tiling = clf_i_floyd_tiling_cpu(device, &building->problem, is_fp32, 0);
+    }
     const size_t fused_workspace =
         (size_t)building->tiling.heads_per_step * building->tiling.head_workspace;
     const clf_status status =
-        wants_slab
+        needs_slab
             ? clf_i_floyd_choose_slab_variant(building->plan, args->variant, &building->variant)
             : choose_fused_variant(building);
     const clf_i_floyd_methods methods = {
-        .wanted = args->method,
+        .wanted = needs_slab ? CLF_FLOYD_METHOD_SLAB : args->method,
         .fused_variant = building->variant,
         .fused_workspace = building->variant == CLF_VARIANT_CPU ? fused_workspace : 0,
-        .slab = clf_i_floyd_slab_estimate_forward(building->request),
+        .slab = slab,
         .fused_kernel = "clf_floyd_attention_portable",
     };
     return status == CLF_SUCCESS

@@ -256,49 +256,51 @@ static clf_status set_text(const building *building) {
 static clf_status choose_fused_variant(building *building) {
     const clf_i_capabilities *capabilities = clf_i_plan_capabilities(building->plan);
     const clf_device *device = clf_i_plan_device(building->plan);
-    const clf_floyd_attention_grad_args *args = &building->request->args;
-    const clf_i_floyd_grad_tiling cpu = clf_i_floyd_grad_tiling_cpu(
-        device, &building->request->geometry.sizes, args->workspace_limit);
+    const clf_i_floyd_grad_tiling *cpu = &building->tiling;
     clf_i_variant_option options[] = {
         {CLF_VARIANT_CPU, clf_i_variant_refusal(capabilities, CLF_VARIANT_CPU)},
         {CLF_VARIANT_PORTABLE, clf_i_variant_refusal(capabilities, CLF_VARIANT_PORTABLE)},
     };
-    if (options[0].refusal == NULL && cpu.slab_n == 0) {
+    if (options[0].refusal == NULL && cpu->slab_n == 0) {
         options[0].refusal = "workspace_limit is less than grad_query of one head in fp32 and a "
                              "slab of scores for one n need";
     }
-    if (options[0].refusal == NULL && cpu.local_memory > capabilities->local_memory) {
+    if (options[0].refusal == NULL && cpu->local_memory > capabilities->local_memory) {
         options[0].refusal = "the device has too little local memory for a block of keys";
     }
     const clf_status status =
-        clf_i_plan_choose_variant(building->plan, args->variant, options,
+        clf_i_plan_choose_variant(building->plan, building->request->args.variant, options,
                                   sizeof options / sizeof options[0], &building->variant);
-    building->tiling =
-        building->variant == CLF_VARIANT_CPU ? cpu : clf_i_floyd_grad_tiling_portable(device);
+    if (building->variant != CLF_VARIANT_CPU) {
+        building->tiling = clf_i_floyd_grad_tiling_portable(device);
+    }
     return status;
 }
 
 /* Which variant, then which method. */
 static clf_status choose_way(building *building) {
     const clf_floyd_attention_grad_args *args = &building->request->args;
-    const bool wants_slab = args->method == CLF_FLOYD_METHOD_SLAB;
-    const clf_status status =
-        wants_slab
-            ? clf_i_floyd_choose_slab_variant(building->plan, args->variant, &building->variant)
-            : choose_fused_variant(building);
-    if (wants_slab) {
-        building->tiling = clf_i_floyd_grad_tiling_cpu(clf_i_plan_device(building->plan),
-                                                       &building->request->geometry.sizes, 0);
+    const clf_device *device = clf_i_plan_device(building->plan);
+    const clf_i_floyd_sizes *sizes = &building->request->geometry.sizes;
+    const clf_i_floyd_slab_estimate slab = clf_i_floyd_slab_estimate_gradient(building->request);
+    building->tiling = clf_i_floyd_grad_tiling_cpu(device, sizes, args->workspace_limit);
+    const bool needs_slab = clf_i_floyd_needs_slab(building->plan, args->method, args->variant,
+                                                   building->tiling.slab_n > 0, &slab);
+    if (needs_slab) {
+        building->tiling = clf_i_floyd_grad_tiling_cpu(device, sizes, 0);
     }
     const clf_i_floyd_grad_tiling *tiling = &building->tiling;
+    const size_t fused_workspace =
+        (size_t)(tiling->heads_per_step * tiling->head_pitch) * sizeof(float);
+    const clf_status status =
+        needs_slab
+            ? clf_i_floyd_choose_slab_variant(building->plan, args->variant, &building->variant)
+            : choose_fused_variant(building);
     const clf_i_floyd_methods methods = {
-        .wanted = args->method,
+        .wanted = needs_slab ? CLF_FLOYD_METHOD_SLAB : args->method,
         .fused_variant = building->variant,
-        .fused_workspace =
-            building->variant == CLF_VARIANT_CPU
-                ? (size_t)(tiling->heads_per_step * tiling->head_pitch) * sizeof(float)
-                : 0,
-        .slab = clf_i_floyd_slab_estimate_gradient(building->request),
+        .fused_workspace = building->variant == CLF_VARIANT_CPU ? fused_workspace : 0,
+        .slab = slab,
         .fused_kernel = "clf_floyd_attention_grad_portable",
     };
     return status == CLF_SUCCESS

@@ -10,6 +10,15 @@ void clf_i_floyd_method_append(clf_floyd_method wanted, clf_i_text *text) {
     }
 }
 
+bool clf_i_floyd_needs_slab(const clf_plan *plan, clf_floyd_method wanted, clf_variant variant,
+                            bool fused_fits, const clf_i_floyd_slab_estimate *slab) {
+    const bool is_open = wanted == CLF_FLOYD_METHOD_AUTO && variant != CLF_VARIANT_PORTABLE;
+    const bool has_cpu =
+        clf_i_variant_refusal(clf_i_plan_capabilities(plan), CLF_VARIANT_CPU) == NULL;
+    return wanted == CLF_FLOYD_METHOD_SLAB ||
+           (is_open && has_cpu && !fused_fits && slab->slab_n > 0);
+}
+
 clf_status clf_i_floyd_choose_slab_variant(clf_plan *plan, clf_variant wanted,
                                            clf_variant *out_variant) {
     const clf_i_capabilities *capabilities = clf_i_plan_capabilities(plan);

@@ -2,6 +2,8 @@
 #ifndef CLF_FLOYD_FLOYD_METHOD_H
 #define CLF_FLOYD_FLOYD_METHOD_H
 
+#include <stdbool.h>
+
 #include <clformer/floyd.h>
 
 #include "core/text.h"
@@ -11,9 +13,14 @@
 /* " --method slab" for the plan's problem, if the caller wants one. */
 void clf_i_floyd_method_append(clf_floyd_method wanted, clf_i_text *text);
 
+/* Whether slabs are settled before a variant is chosen: they are wanted, or fit a workspace_limit that
+ * the fused kernel of variant cpu, which is not ruled out else, does not. */
+bool clf_i_floyd_needs_slab(const clf_plan *plan, clf_floyd_method wanted, clf_variant variant,
+                            bool fused_fits, const clf_i_floyd_slab_estimate *slab);
+
 /* What a call would take of either. */
 typedef struct clf_i_floyd_methods {
-    clf_floyd_method wanted;
+    clf_floyd_method wanted;   /* SLAB, too, where it is needed */
     clf_variant fused_variant; /* chosen, unless slabs are wanted */
     size_t fused_workspace;    /* of that variant */
     clf_i_floyd_slab_estimate slab;

@@ -81,8 +81,8 @@ typedef struct clf_floyd_attention_args {
 
 /*
  * Plans the forward operator. Slots: QUERY, KEY1, VALUE1, KEY2, VALUE2, ATTEN_MASK (if given),
- * SOFTMAX_MAX, SOFTMAX_SUM, ATTENTION_OUT. Method AUTO is FUSED with variant cpu; elsewhere a tuned
- * parameter decides. Workspace, whatever B and H are:
+ * SOFTMAX_MAX, SOFTMAX_SUM, ATTENTION_OUT. Method AUTO is FUSED with variant cpu, SLAB if only
+ * that fits workspace_limit there; elsewhere a tuned parameter decides. Workspace, whatever B and H are:
  *
  *     FUSED, portable   none
  *     FUSED, cpu        the keys and values of at least one head in fp32, or 16 MiB, if that is more

@@ -333,7 +333,7 @@ static void test_floyd_slab_is_chosen_where_preferred(void **state) {
     }
 }
 
-static void test_floyd_slab_is_not_chosen_with_variant_cpu(void **state) {
+static void test_floyd_slab_is_chosen_with_variant_cpu_for_a_limit(void **state) {
     const test_session *session = (const test_session *)*state;
     for (int i = 0; i < 2; i++) {
         floyd_case tested = slab_case(i == 1, CLF_VARIANT_AUTO);
@@ -344,6 +344,16 @@ static void test_floyd_slab_is_not_chosen_with_variant_cpu(void **state) {
         }
         assert_int_equal(chosen_method(session, &tested), CLF_FLOYD_METHOD_FUSED);
     }
+    /* One head's keys and values for the fused way, 8 MiB, are more than a slab of one n needs. */
+    floyd_case tested = slab_case(false, CLF_VARIANT_AUTO);
+    set_sizes(&tested, 128, 128, 128, 32);
+    tested.workspace_limit = least_limit(session, tested);
+    tested.method = CLF_FLOYD_METHOD_AUTO;
+    assert_int_equal(chosen_method(session, &tested), CLF_FLOYD_METHOD_SLAB);
+    tested.variant = CLF_VARIANT_CPU;
+    assert_int_equal(chosen_method(session, &tested), CLF_FLOYD_METHOD_SLAB);
+    tested.variant = CLF_VARIANT_PORTABLE;
+    assert_int_equal(chosen_method(session, &tested), CLF_FLOYD_METHOD_FUSED);
 }
 
 int main(void) {
@@ -356,7 +366,7 @@ int main(void) {
         cmocka_unit_test(test_floyd_slab_absent_library_is_named),
         cmocka_unit_test(test_floyd_slab_runs_have_the_same_bits),
         cmocka_unit_test(test_floyd_slab_is_chosen_where_preferred),
-        cmocka_unit_test(test_floyd_slab_is_not_chosen_with_variant_cpu),
+        cmocka_unit_test(test_floyd_slab_is_chosen_with_variant_cpu_for_a_limit),
     };
     return cmocka_run_group_tests(tests, test_session_begin, test_session_end);
 }
