@@ -137,16 +137,17 @@ bool floyd_verify(const workload *load, const verify_request *request, verify_re
     const size_t threads = thread_team_size(load->session->team);
     uint64_t seed = request->seed;
     head_check *check = calloc(1, sizeof *check);
-    bool ok = check ? true : fail("no host memory for the verification");
     *out = (verify_result){.verdict = oracle_verdict_empty()};
-    if (ok) {
-        check->load = load;
-        check->is_full = request->full;
-        check->num_parts = threads < MOST_PARTS ? threads : MOST_PARTS;
-        check->num_groups = groups > MOST_GROUPS    ? MOST_GROUPS
-                            : groups < LEAST_GROUPS ? LEAST_GROUPS
-                                                    : (size_t)groups;
+    if (!check) {
+        return fail("no host memory for the verification");
     }
+    check->load = load;
+    check->is_full = request->full;
+    check->num_parts = threads < MOST_PARTS ? threads : MOST_PARTS;
+    check->num_groups = groups > MOST_GROUPS    ? MOST_GROUPS
+                        : groups < LEAST_GROUPS ? LEAST_GROUPS
+                                                : (size_t)groups;
+    bool ok = true;
     for (int64_t i = 0; ok && i < count; i++) {
         check->seed = random_bits(&seed);
         ok = check_head(check, head_at(i, count, num_heads, &seed), out);
