@@ -122,8 +122,7 @@ static CLF_INLINE void clf_floyd_find_masked(const clf_floyd_tile *tile, __globa
         uchar16 any = (uchar16)(0);
         for (int k = 0; k < count; k += CLF_WIDE)
             any |= clf_floyd_mask_bytes(row + k * problem->mask[4], problem->mask[4], count - k);
-        const ulong2 bits = as_ulong2(any);
-        has_masked[n] = (bits.s0 | bits.s1) != 0;
+        has_masked[n] = clf_wide_any(any) != 0;
     }
 }
 
