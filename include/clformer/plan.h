@@ -49,7 +49,12 @@ typedef enum clf_slot {
     CLF_SLOT_ANTIQUANT_SCALE2 = 24,
     CLF_SLOT_ANTIQUANT_OFFSET1 = 25,
     CLF_SLOT_ANTIQUANT_OFFSET2 = 26,
-    CLF_SLOT_EXPERT_TOKENS = 27
+    CLF_SLOT_EXPERT_TOKENS = 27,
+    CLF_SLOT_ATTENTION_IN = 32,
+    CLF_SLOT_GRAD_QUERY = 33,
+    CLF_SLOT_GRAD_KEY = 38,
+    CLF_SLOT_GRAD_VALUE = 39,
+    CLF_SLOT_GRAD_PSE = 40
 } clf_slot;
 
 /* Which implementation of an operator to use. Every one gives results within the same bounds. */
