@@ -106,6 +106,20 @@ typedef struct clf_flash_attention_grad_args {
             CLF_VARIANT_AUTO                                                                       \
     }
 
+/*
+ * Plans the gradient. Slots: QUERY, KEY, VALUE, PSE, DROP_MASK, ATTEN_MASK (those given and read),
+ * GRAD_OUTPUT, ATTENTION_IN, SOFTMAX_MAX, SOFTMAX_SUM, GRAD_QUERY, GRAD_KEY, GRAD_VALUE, GRAD_PSE
+ * (if given). Gradients must not overlap each other or an input. Workspace: 12 bytes for each query
+ * row of each head. Deterministic: the same bits each time. Variants: portable.
+ *
+ * CLF_ERR_PARAM_NULLPTR: a required pointer is NULL. CLF_ERR_PARAM_INVALID: dtype, layout, rank,
+ * head_num, head dimension, buffer, grad_pse without pse. CLF_ERR_TILING: shapes, lengths, tokens,
+ * prefix or modes that break the operator's constraints. Further as for
+ * clf_scaled_masked_softmax_plan.
+ */
+CLF_API CLF_CHECK_RESULT clf_status clf_flash_attention_grad_plan(
+    clf_device *device, const clf_flash_attention_grad_args *args, clf_plan **out_plan);
+
 #ifdef __cplusplus
 }
 #endif

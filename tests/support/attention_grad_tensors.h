@@ -1,5 +1,5 @@
-/* The tensors and arguments of a case of attention's gradient. The forward's results, which it
- * takes, are the reference's. */
+/* The tensors and arguments of a case of attention's gradient, and the run that proves it. The
+ * forward's results, which it takes, are the reference's. */
 #ifndef CLF_TESTS_ATTENTION_GRAD_TENSORS_H
 #define CLF_TESTS_ATTENTION_GRAD_TENSORS_H
 
@@ -23,6 +23,20 @@ void attention_grad_tensors_free(attention_grad_tensors *tensors);
 /* The oracle's view of them. */
 void attention_grad_tensors_open_oracle(const attention_grad_tensors *tensors,
                                         oracle_attention_grad *problem);
+
+void attention_grad_tensors_upload(attention_grad_tensors *tensors, const test_session *session);
+
+/* Reads everything back; "" or what is wrong with canaries and inputs. */
+void attention_grad_tensors_read(attention_grad_tensors *tensors, const test_session *session,
+                                 char *problem, size_t capacity);
+
+/* Make, upload, plan, enqueue, read, compare. Prints the case and what is wrong, if anything is;
+ * true if nothing. */
+bool attention_grad_case_run(const test_session *session, const attention_case *tested);
+
+/* The same of tensors made and perhaps changed, without a comparison. A failure of the library, or
+ * a byte changed that should not be, fails the test. */
+void attention_grad_tensors_execute(const test_session *session, attention_grad_tensors *tensors);
 
 /* All tensors by name; those without image are not there. */
 #define TEST_NUM_ATTENTION_GRAD_TENSORS 14
