@@ -136,27 +136,29 @@ static inline void clf_attention_grad_of_query(const clf_attention_grad_context 
     __global const clf_attention_sequence *sequence = context->sequences + tile->sequence;
     const long *strides = context->grad_problem->grad_query_strides;
     const int count = (int)min((long)CLF_ATTENTION_ROWS, sequence->query_length - tile->row_begin);
-    const clf_attention_side own =
-        clf_attention_queries(context, tile->sequence, head, tile->row_begin);
+    clf_attention_pairs pairs = {
+        .own = clf_attention_queries(context, tile->sequence, head, tile->row_begin),
+        .num_own = count,
+        .sequence = sequence,
+        .head = head,
+        .first_row = tile->row_begin};
     attention += sequence->out_offset + head * context->problem->out_strides[CLF_STRIDE_HEAD] +
                  tile->row_begin * context->problem->out_strides[CLF_STRIDE_TOKEN];
-    clf_attention_make_rows(context, tile, head, count, &own, attention, softmax_max, softmax_sum);
+    clf_attention_make_rows(context, tile, head, count, &pairs.own, attention, softmax_max,
+                            softmax_sum);
     const bool sees_all = CLF_ATTENTION_EVEN_ROWS && *context->memory->has_even != 0;
     const long end = sees_all ? sequence->key_length : tile->key_end;
-    clf_attention_item_row rows[CLF_ATTENTION_BLOCK_ITEM_ROWS];
     clf_attention_sums sums;
     clf_attention_clear(sums);
-    for (int r = 0; r < CLF_ATTENTION_ITEM_ROWS; ++r)
-        clf_attention_grad_row(rows + r, sequence, context->problem, head,
-                               tile->row_begin +
-                                   min(context->item.y + r * CLF_ATTENTION_GROUP_ROWS, count - 1));
     for (long key = sees_all ? 0 : tile->key_begin; key < end; key += CLF_ATTENTION_KEY_TILE) {
-        const int num_keys = (int)min((long)CLF_ATTENTION_KEY_TILE, end - key);
-        const clf_attention_side keys = clf_attention_key_side(
-            context->tensors, sequence, context->problem, head / context->problem->group, key);
-        clf_attention_block_weights(context->memory, &context->item, &own, count, &keys, num_keys,
-                                    rows, key, context->tensors, context->problem);
-        clf_attention_add_block(sums, context->memory, &context->item, &keys, num_keys);
+        pairs.num_other = (int)min((long)CLF_ATTENTION_KEY_TILE, end - key);
+        pairs.first_key = key;
+        pairs.other = clf_attention_key_side(context->tensors, sequence, context->problem,
+                                             head / context->problem->group, key);
+        clf_attention_block_weights(context->memory, &context->item, &pairs, context->tensors,
+                                    context->problem);
+        clf_attention_add_block(sums, context->memory, &context->item, &pairs.other,
+                                pairs.num_other);
     }
     clf_attention_store_sums(
         sums, 0, context->grad_problem->scale, &context->item, count, CLF_ATTENTION_DEPTH,
@@ -197,8 +199,8 @@ static inline bool clf_attention_load_rows(const clf_attention_grad_context *con
 static inline void clf_attention_add_head(clf_attention_sums sums,
                                           const clf_attention_grad_context *context,
                                           __global const clf_attention_tile *tile, long head,
-                                          const clf_attention_side *own, int num_keys) {
-    __global const clf_attention_sequence *sequence = context->sequences + tile->sequence;
+                                          clf_attention_pairs *pairs) {
+    __global const clf_attention_sequence *sequence = pairs->sequence;
     long begin, end;
     clf_attention_rows_of_keys(sequence, tile->key_begin, tile->key_end, &begin, &end);
     const long stop = CLF_ATTENTION_EVEN_ROWS ? sequence->query_length : end;
@@ -208,16 +210,13 @@ static inline void clf_attention_add_head(clf_attention_sums sums,
         const bool has_even = clf_attention_load_rows(context, tile->sequence, head, row, count);
         if (CLF_ATTENTION_EVEN_ROWS && !has_even && (row >= end || row + count <= begin))
             continue;
-        const clf_attention_side queries =
-            clf_attention_queries(context, tile->sequence, head, row);
-        clf_attention_item_row rows[CLF_ATTENTION_BLOCK_ITEM_ROWS];
-        for (int k = 0; k < CLF_ATTENTION_ITEM_KEYS; ++k)
-            clf_attention_grad_row(
-                rows + k, sequence, context->problem, head,
-                row + min(context->item.x + k * CLF_ATTENTION_GROUP_COLUMNS, count - 1));
-        clf_attention_block_weights(context->memory, &context->item, own, num_keys, &queries, count,
-                                    rows, tile->key_begin, context->tensors, context->problem);
-        clf_attention_add_block(sums, context->memory, &context->item, &queries, count);
+        pairs->head = head;
+        pairs->first_row = row;
+        pairs->num_other = count;
+        pairs->other = clf_attention_queries(context, tile->sequence, head, row);
+        clf_attention_block_weights(context->memory, &context->item, pairs, context->tensors,
+                                    context->problem);
+        clf_attention_add_block(sums, context->memory, &context->item, &pairs->other, count);
     }
 }
 
@@ -228,14 +227,16 @@ static inline void clf_attention_grad_of_key(const clf_attention_grad_context *c
     const clf_attention_grad_problem *problem = context->grad_problem;
     const long *strides[2] = {problem->grad_key_strides, problem->grad_value_strides};
     const int num_keys = (int)(tile->key_end - tile->key_begin);
-    const clf_attention_side own =
-        clf_attention_key_side(context->tensors, context->sequences + tile->sequence,
-                               context->problem, key_head, tile->key_begin);
+    clf_attention_pairs pairs = {
+        .own = clf_attention_key_side(context->tensors, context->sequences + tile->sequence,
+                                      context->problem, key_head, tile->key_begin),
+        .num_own = num_keys,
+        .sequence = context->sequences + tile->sequence,
+        .first_key = tile->key_begin};
     clf_attention_sums sums;
     clf_attention_clear(sums);
     for (long i = 0; i < context->problem->group; ++i)
-        clf_attention_add_head(sums, context, tile, key_head * context->problem->group + i, &own,
-                               num_keys);
+        clf_attention_add_head(sums, context, tile, key_head * context->problem->group + i, &pairs);
     grad_key += context->grad_sequences[tile->sequence].grad_key_offset;
     grad_value += context->grad_sequences[tile->sequence].grad_value_offset;
     clf_attention_store_sums(sums, 0, problem->scale, &context->item, num_keys, CLF_ATTENTION_DEPTH,
@@ -269,16 +270,18 @@ static inline void clf_attention_add_rows(clf_attention_block sums,
         const bool has_even = clf_attention_load_rows(context, batch, head, row, count);
         if (!is_seen && !has_even)
             continue;
-        const clf_attention_side queries = clf_attention_queries(context, batch, head, row);
-        const clf_attention_side keys = clf_attention_key_side(
-            context->tensors, sequence, context->problem, head / context->problem->group, key);
-        clf_attention_item_row rows[CLF_ATTENTION_BLOCK_ITEM_ROWS];
-        for (int r = 0; r < CLF_ATTENTION_ITEM_ROWS; ++r)
-            clf_attention_grad_row(
-                rows + r, sequence, context->problem, head,
-                row + min(context->item.y + r * CLF_ATTENTION_GROUP_ROWS, count - 1));
-        clf_attention_block_weights(context->memory, &context->item, &queries, count, &keys,
-                                    num_keys, rows, key, context->tensors, context->problem);
+        const clf_attention_pairs pairs = {
+            .own = clf_attention_queries(context, batch, head, row),
+            .other = clf_attention_key_side(context->tensors, sequence, context->problem,
+                                            head / context->problem->group, key),
+            .num_own = count,
+            .num_other = num_keys,
+            .sequence = sequence,
+            .head = head,
+            .first_row = row,
+            .first_key = key};
+        clf_attention_block_weights(context->memory, &context->item, &pairs, context->tensors,
+                                    context->problem);
         for (int r = 0; r < CLF_ATTENTION_ITEM_ROWS; ++r)
             for (int k = 0; k < CLF_ATTENTION_ITEM_KEYS; ++k)
                 sums[r][k] += context->memory->ds[clf_attention_weight_place(&context->item, r, k)];

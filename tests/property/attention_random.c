@@ -150,11 +150,14 @@ static void test_attention_grad_random_cases_match_the_reference(void **state) {
     run_all(&of);
 }
 
+/* An argument chooses tests by name, with * and ?. */
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_attention_random_cases_match_the_reference),
         cmocka_unit_test(test_attention_grad_random_cases_match_the_reference),
     };
-    cmocka_set_test_filter(argc > 1 ? argv[1] : NULL);
+    if (argc > 1) {
+        cmocka_set_test_filter(argv[1]);
+    }
     return cmocka_run_group_tests(tests, test_session_begin, test_session_end);
 }

@@ -130,6 +130,51 @@ void attention_grad_tensors_finish(attention_grad_tensors *tensors, bool poisone
     oracle_attention_close(&problem);
 }
 
+/* ---- The worked example ---- */
+
+static attention_case golden_case(const attention_grad_golden *golden) {
+    attention_case made = attention_case_default();
+    attention_case_set_lengths(&made, 2, 3);
+    made.heads = made.key_heads = 1;
+    made.depth = made.value_depth = 2;
+    made.scale = 0.5;
+    made.bias_form = TEST_BIAS_BNSS;
+    made.pse_type = golden->pse_type;
+    made.mask_form = golden->has_mask ? TEST_MASK_SS : TEST_ATTENTION_NO_MASK;
+    made.mode = golden->has_mask ? 1 : 0;
+    made.inner_precise = golden->inner_precise;
+    made.dropout = golden->keep_prob < 1.0 ? TEST_DROPOUT_BITS : TEST_DROPOUT_NONE;
+    made.keep_prob = golden->keep_prob;
+    return made;
+}
+
+static void set_all(test_tensor *tensor, const float *values) {
+    for (int64_t i = 0; tensor->image != NULL && i < test_tensor_count(tensor); i++) {
+        test_tensor_set(tensor, i, (double)values[i]);
+    }
+}
+
+static void set_bytes(test_tensor *tensor, const unsigned char *bytes) {
+    for (int64_t i = 0; tensor->image != NULL && i < test_tensor_count(tensor); i++) {
+        *(unsigned char *)test_tensor_bits(tensor, i) = bytes[i];
+    }
+}
+
+void attention_grad_tensors_make_golden(attention_grad_tensors *tensors,
+                                        const attention_grad_golden *golden) {
+    const attention_case tested = golden_case(golden);
+    attention_grad_tensors_make(tensors, &tested);
+    attention_tensors *forward = &tensors->forward;
+    set_all(&forward->query, attention_golden_query);
+    set_all(&forward->key, attention_golden_key);
+    set_all(&forward->value, attention_golden_value);
+    set_all(&forward->pse, attention_golden_pse);
+    set_all(&tensors->grad_output, attention_golden_grad_output);
+    set_bytes(&forward->atten_mask, attention_golden_mask);
+    set_bytes(&forward->drop_mask, attention_golden_keep);
+    attention_grad_tensors_finish(tensors, false);
+}
+
 /* ---- The rest ---- */
 
 void attention_grad_tensors_free(attention_grad_tensors *tensors) {

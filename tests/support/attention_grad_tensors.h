@@ -3,6 +3,7 @@
 #ifndef CLF_TESTS_ATTENTION_GRAD_TENSORS_H
 #define CLF_TESTS_ATTENTION_GRAD_TENSORS_H
 
+#include "attention_goldens.h"
 #include "attention_grad_oracle.h"
 #include "attention_tensors.h"
 
@@ -16,6 +17,8 @@ typedef struct attention_grad_tensors {
 /* Host side; tests may change elements before the upload, and then call _finish again. Random
  * numbers follow the case's seed. */
 void attention_grad_tensors_make(attention_grad_tensors *tensors, const attention_case *tested);
+void attention_grad_tensors_make_golden(attention_grad_tensors *tensors,
+                                        const attention_grad_golden *golden);
 /* The forward's results from its inputs; with `poisoned` NaN in what no computed pair needs. */
 void attention_grad_tensors_finish(attention_grad_tensors *tensors, bool poisoned);
 void attention_grad_tensors_free(attention_grad_tensors *tensors);
