@@ -9,9 +9,12 @@
 #include <string.h>
 
 #include "attention_bounds.h"
+#include "attention_call.h"
 #include "attention_goldens.h"
 #include "attention_grad_tensors.h"
+#include "attention_violations.h"
 #include "cmocka_all.h"
+#include "test_json.h"
 
 /* ---- The worked goldens ---- */
 
@@ -211,6 +214,87 @@ static void test_attention_grad_refuses_overlaps_and_other_variants(void **state
     attention_grad_tensors_free(&tensors);
 }
 
+static void test_attention_grad_each_violation_has_its_code_and_sentence(void **state) {
+    const test_session *session = (const test_session *)*state;
+    for (size_t i = 0; i < attention_num_grad_violations; i++) {
+        const attention_violation *line = &attention_grad_violations[i];
+        attention_call call;
+        clf_plan *plan = NULL;
+        char text[1024];
+        if (line->status == CLF_SUCCESS) {
+            continue; /* accepted ones are looked at without a device in test_attention_checks */
+        }
+        snprintf(text, sizeof text, "%s %s", line->base, line->change);
+        attention_call_make(&call, text);
+        test_expect_status(clf_flash_attention_grad_plan(session->device, &call.grad_args, &plan),
+                           line->status);
+        test_expect_contains(clf_last_error(), line->message);
+        assert_null(plan);
+    }
+}
+
+/* ---- What a plan tells about itself ---- */
+
+/* B 1, N 4, Nkv 2, Sq = Skv = 4096, D 64: half of the pairs, five products, three floats a row. */
+static void test_attention_grad_plans_tell_their_work(void **state) {
+    const test_session *session = (const test_session *)*state;
+    attention_call call;
+    clf_plan *plan = NULL;
+    attention_call_make(&call, "layout=BNSD heads=4 query=1,4,4096,64 key=1,2,4096,64 "
+                               "value=1,2,4096,64 out=1,4,4096,64 max=1,4,4096,8 sum=1,4,4096,8 "
+                               "mode=2 mask=2048,2048");
+    test_succeeds(clf_flash_attention_grad_plan(session->device, &call.grad_args, &plan));
+    assert_int_equal(clf_plan_workspace_size(plan), 4 * 4096 * 3 * sizeof(float));
+    json_t *description = test_plan_json(plan);
+    const double pairs = 4.0 * 4096.0 * 4097.0 / 2.0;
+    const double flops = json_number_value(json_object_get(description, "flops"));
+    assert_true(fabs(flops / (10.0 * pairs * 64.0) - 1.0) < 1e-3); /* printed with few digits */
+    assert_string_equal(json_string_value(json_object_get(description, "operator")),
+                        "flash_attention_grad");
+    assert_string_equal(json_string_value(json_object_get(description, "problem")),
+                        "attention_grad --shape 1,4,4096,4096,64 --dtype fp32 --kv-heads 2 --mask "
+                        "causal-top-left --scale 1");
+    json_decref(description);
+    clf_plan_destroy(plan);
+}
+
+/* Planned without buffers: each of the slots is needed, and no other. */
+static void test_attention_grad_needs_every_slot(void **state) {
+    const test_session *session = (const test_session *)*state;
+    attention_case tested = attention_case_default();
+    attention_grad_tensors tensors;
+    clf_plan *plan = NULL;
+    char problem[512];
+    tested.mask_form = TEST_MASK_SS;
+    tested.bias_form = TEST_BIAS_BNSS;
+    tested.dropout = TEST_DROPOUT_BITS;
+    tested.keep_prob = 0.5;
+    attention_grad_tensors_make(&tensors, &tested);
+    static const clf_slot slots[TEST_NUM_ATTENTION_GRAD_TENSORS] = {
+        CLF_SLOT_QUERY,       CLF_SLOT_KEY,         CLF_SLOT_VALUE,       CLF_SLOT_PSE,
+        CLF_SLOT_DROP_MASK,   CLF_SLOT_ATTEN_MASK,  CLF_SLOT_GRAD_OUTPUT, CLF_SLOT_ATTENTION_IN,
+        CLF_SLOT_SOFTMAX_MAX, CLF_SLOT_SOFTMAX_SUM, CLF_SLOT_GRAD_QUERY,  CLF_SLOT_GRAD_KEY,
+        CLF_SLOT_GRAD_VALUE,  CLF_SLOT_GRAD_PSE};
+    attention_grad_named list[TEST_NUM_ATTENTION_GRAD_TENSORS];
+    attention_grad_tensors_list(&tensors, list);
+    test_succeeds(clf_flash_attention_grad_plan(session->device, &tensors.args, &plan));
+    attention_grad_tensors_upload(&tensors, session);
+    for (size_t i = 0; i < TEST_NUM_ATTENTION_GRAD_TENSORS; i++) {
+        test_expect_status(clf_plan_enqueue(plan, session->queue, NULL, 0, NULL, NULL),
+                           CLF_ERR_PARAM_NULLPTR);
+        test_succeeds(clf_plan_bind(plan, slots[i], list[i].tensor->view.buffer,
+                                    list[i].tensor->view.offset));
+    }
+    test_expect_status(clf_plan_bind(plan, CLF_SLOT_ATTENTION_OUT, list[0].tensor->view.buffer, 0),
+                       CLF_ERR_PARAM_INVALID);
+    test_succeeds(clf_plan_enqueue(plan, session->queue, NULL, 0, NULL, NULL));
+    attention_grad_tensors_read(&tensors, session, problem, sizeof problem);
+    assert_string_equal(problem, "");
+    expect_right(&tensors);
+    clf_plan_destroy(plan);
+    attention_grad_tensors_free(&tensors);
+}
+
 /* An argument chooses tests by name, with * and ?. */
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
@@ -220,6 +304,9 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_attention_grad_gives_the_same_bits_each_time),
         cmocka_unit_test(test_attention_grad_of_nothing_is_zero),
         cmocka_unit_test(test_attention_grad_refuses_overlaps_and_other_variants),
+        cmocka_unit_test(test_attention_grad_each_violation_has_its_code_and_sentence),
+        cmocka_unit_test(test_attention_grad_plans_tell_their_work),
+        cmocka_unit_test(test_attention_grad_needs_every_slot),
     };
     if (argc > 1) {
         cmocka_set_test_filter(argv[1]);
