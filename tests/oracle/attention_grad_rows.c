@@ -146,6 +146,20 @@ static double factor_of(const oracle_attention_grad *problem, oracle_gradient of
     return scales ? (double)(float)problem->args.scale : 1.0;
 }
 
+/* Element `d` of the vector that a pair's weight meets. */
+static double vector_at(const oracle_attention_grad *problem, oracle_gradient of, const pair *at,
+                        int64_t d) {
+    const oracle_attention *forward = &problem->forward;
+    switch (of) {
+    case ORACLE_GRAD_QUERY:
+        return (double)forward->keys[at->key * forward->depth + d];
+    case ORACLE_GRAD_KEY:
+        return problem->queries[at->number * forward->depth + d];
+    default:
+        return problem->grad_outputs[at->number * forward->value_depth + d];
+    }
+}
+
 /* ---- Double ---- */
 
 /* p, and by how much roundings move it. */
@@ -197,15 +211,15 @@ static double rounding_of(const oracle_attention_grad *problem, double weight) {
                                              : 0.0;
 }
 
-/* Adds a weight times a vector. */
-static void add_weighted(summation *sum, double weight, double moved, double moved_delta,
-                         const double *wide, const float *narrow) {
+/* Adds a weight times its vector. */
+static void add_weighted(summation *sum, const pair *at, double weight, double moved,
+                         double moved_delta) {
     const oracle_attention_grad *problem = sum->problem;
     const int64_t width = oracle_attention_grad_width(problem, sum->of);
     const double rounding = rounding_of(problem, weight);
     sum->num_terms += 1.0;
     for (int64_t d = 0; d < width; d++) {
-        const double value = wide != NULL ? wide[d] : (double)narrow[d];
+        const double value = vector_at(problem, sum->of, at, d);
         sum->values[d] += weight * value;
         sum->squares[d] += square(moved * value) + square(rounding * value);
         sum->walk[d] += square(weight * value);
@@ -221,16 +235,15 @@ static void add_in_double(summation *sum, const pair *at) {
     if (sum->of == ORACLE_GRAD_VALUE) {
         const double keep = oracle_attention_keep(of, &at->place, at->key);
         const double p = probability_of(problem, at, &moved);
-        add_weighted(sum, p * keep, moved * keep + unit * p * keep, 0.0,
-                     problem->grad_outputs + at->number * of->value_depth, NULL);
+        add_weighted(sum, at, p * keep, moved * keep + unit * p * keep, 0.0);
         return;
     }
     const double ds = score_gradient(problem, at, &moved, &moved_delta);
     const double independent = sqrt(square(moved) + square(moved_delta));
     if (sum->of == ORACLE_GRAD_QUERY) {
-        add_weighted(sum, ds, moved, moved_delta, NULL, of->keys + at->key * of->depth);
+        add_weighted(sum, at, ds, moved, moved_delta);
     } else if (sum->of == ORACLE_GRAD_KEY) {
-        add_weighted(sum, ds, independent, 0.0, problem->queries + at->number * of->depth, NULL);
+        add_weighted(sum, at, ds, independent, 0.0);
     } else {
         sum->values[at->key] += ds;
         sum->squares[at->key] += square(independent);
@@ -305,11 +318,7 @@ static void add_in_plain(summation *sum, const pair *at) {
             : plain_score_gradient(problem, at);
     const float weight = (float)oracle_round(problem->args.query->dtype, (double)exact);
     for (int64_t d = 0; d < width; d++) {
-        const float factor = sum->of == ORACLE_GRAD_QUERY ? of->keys[at->key * of->depth + d]
-                             : sum->of == ORACLE_GRAD_KEY
-                                 ? (float)problem->queries[at->number * of->depth + d]
-                                 : (float)problem->grad_outputs[at->number * of->value_depth + d];
-        plain_add(&sum->values[d], weight, factor);
+        plain_add(&sum->values[d], weight, (float)vector_at(problem, sum->of, at, d));
     }
 }
 
