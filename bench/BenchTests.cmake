@@ -26,10 +26,14 @@ bench_script(bench_formats_softmax CheckFormats OPERATOR=softmax QUICK_CASES=3)
 bench_script(bench_formats_softmax_grad CheckFormats OPERATOR=softmax_grad QUICK_CASES=3)
 bench_script(bench_formats_attention CheckFormats OPERATOR=attention QUICK_CASES=4)
 bench_script(bench_formats_ffn CheckFormats OPERATOR=ffn QUICK_CASES=8 WITHOUT_FP32=4)
+bench_script(bench_formats_floyd CheckFormats OPERATOR=floyd QUICK_CASES=3)
+bench_script(bench_formats_floyd_grad CheckFormats OPERATOR=floyd_grad QUICK_CASES=3)
 bench_script(bench_compare CheckCompare)
 bench_script(bench_problem_again_softmax CheckProblemAgain OPERATOR=softmax)
 bench_script(bench_problem_again_attention CheckProblemAgain OPERATOR=attention)
 bench_script(bench_problem_again_ffn CheckProblemAgain OPERATOR=ffn)
+bench_script(bench_problem_again_floyd CheckProblemAgain OPERATOR=floyd)
+bench_script(bench_problem_again_floyd_grad CheckProblemAgain OPERATOR=floyd_grad)
 
 bench_script(bench_tune CheckTune)
 
@@ -41,6 +45,9 @@ bench_expect(bench_list_attention 0 "attention: .*seed +3d64 +8,16,512,2048,64 .
     list --suite seed)
 bench_expect(bench_list_ffn 0 "ffn: .*seed +moe-w4 +1954,2560,5120,2560 +mode weight-int4, E 16 .*peer +onednn"
     list --suite seed)
+bench_expect(bench_list_floyd 0
+    "floyd: .*seed +256d128 +1,1,256,256,256,128 +mask zeros .*peer +openblas-plain.*floyd_grad: .*seed +128d32-m +1,32,128,128,128,32 +mask b1n1k "
+    list --suite seed)
 bench_expect(bench_explain 0 "variant: .*ceiling: " explain softmax --case 6 --dtype fp16)
 bench_expect(bench_recorded_tensors 0 "minilm .*[0-9]  ok\n +largest difference from PyTorch" run softmax --suite real
     --dtype fp32 --verify full --min-time 0)
@@ -50,6 +57,12 @@ bench_expect(bench_explain_attention 0 "variant: .*arithmetic: 8589[.]93 MFLOP.*
 # one of the four experts has no tokens.
 bench_expect(bench_explain_ffn 0 "variant: .*traffic: 0[.]067088 MB. arithmetic: 0[.]4356 MFLOP"
     explain ffn --suite quick --case moe --dtype fp32 --no-peaks)
+# Operations: 8 and 20 for each of 2 * 16 * 32 * 48 * 32. Bytes: 4 * 2 * 32 * (2 * 16 * 32 + 2 * 16 * 48 + 2 * 48 * 32)
+# and 2 * 4 * 2 * 16 * 32 * 8 of statistics; the gradient has each matrix four times.
+bench_expect(bench_explain_floyd 0 "variant: .*traffic: 1[.]50733 MB. arithmetic: 12[.]5829 MFLOP"
+    explain floyd --suite quick --case even --dtype fp32 --no-peaks)
+bench_expect(bench_explain_floyd_grad 0 "variant: .*traffic: 2[.]9491[0-9] MB. arithmetic: 31[.]4573 MFLOP"
+    explain floyd_grad --suite quick --case even --dtype fp32 --no-peaks)
 # Visited pairs alone are counted: (256 * 257 / 2) * 4 heads * 256 operations.
 bench_expect(bench_visited_pairs 0 "arithmetic: 33[.]6855 MFLOP" explain attention --case causal
     --suite quick --dtype fp32 --no-peaks)
@@ -79,6 +92,17 @@ bench_expect(bench_ffn_portable 0 "own +17,24,10,24 +int8, E 2 +bf16 +portable .
 bench_expect(bench_ffn_deq_scale 0 "own +3,20,8,12 +int8 +fp16 .*[0-9]  ok" run ffn
     --shape 3,20,8,12 --mode int8 --deq-scale fp32 --activation reglu --dtype fp16 --verify full
     --min-time 0)
+bench_expect(bench_own_floyd 0 "own +2,2,9,20,33,24 +bhnmk +bf16 +portable +0[.]0 .*[0-9]  ok" run floyd
+    --shape 2,2,9,20,33,24 --mask bhnmk --scale -0.3 --method fused --variant portable --dtype bf16
+    --verify full --min-time 0)
+bench_expect(bench_own_floyd_grad 0 "own +2,1,9,20,33,24 +zeros +fp16 +portable +0[.]0 .*[0-9]  ok" run
+    floyd_grad --shape 2,1,9,20,33,24 --mask zeros --variant portable --dtype fp16 --verify full
+    --min-time 0)
+# A sample of some rows of four heads of seven.
+bench_expect(bench_floyd_sample 0 "own +1,7,24,16,32,16 .*[0-9]  ok" run floyd_grad
+    --shape 1,7,24,16,32,16 --mask b1n1k --dtype fp32 --min-time 0)
+bench_expect(bench_floyd_limit 0 "own: .*workspace-limit=1,.*workspace: [0-9]+ .[0-9.]+ KiB" explain floyd
+    --shape 1,8,32,32,32,32 --workspace-limit 1 --dtype fp32 --no-peaks)
 # Few tokens: reading is the limit.
 bench_expect(bench_ffn_reading 0 "reading, [0-9]+ thread.* GB/s .*own +1,256,512,256 .*[0-9]  ok" run
     ffn --shape 1,256,512 --dtype fp16 --min-time 0)
@@ -102,6 +126,17 @@ bench_expect(bench_onednn_int8_answers 0 "onednn: ([0-9.]+ ms|left out: (this bu
     --shape 40,64,96 --mode int8 --dtype fp16 --peers onednn --min-time 0)
 bench_expect(bench_torch_attention_answers 0 "torch: ([0-9.]+ ms|left out).*torch: ([0-9.]+ ms|left)"
     run attention --suite quick --case ragged,gqa --dtype fp32 --peers torch --min-time 0)
+bench_expect(bench_openblas_floyd_answers 0
+    "openblas: ([0-9.]+ ms|left out: this).*openblas-plain: ([0-9.]+ ms|left out: this).*openblas: ([0-9.]+ ms|left out: this).*openblas-plain: ([0-9.]+ ms|left out: this)"
+    run floyd --suite quick --case odd,ragged --dtype fp16 --peers openblas,openblas-plain --min-time 0)
+# With an odd number of heads the threads share n, and add up their parts.
+bench_expect(bench_openblas_floyd_grad_answers 0
+    "openblas: ([0-9.]+ ms|left out: this).*openblas-plain: ([0-9.]+ ms|left out: this)" run floyd_grad
+    --shape 1,3,35,17,20,24 --mask b1n1k --dtype fp32 --peers openblas,openblas-plain --min-time 0)
+bench_expect(bench_torch_floyd_answers 0 "torch: ([0-9.]+ ms|left out)" run floyd --case odd
+    --suite quick --dtype fp32 --peers torch --min-time 0)
+bench_expect(bench_torch_floyd_grad_answers 0 "torch: ([0-9.]+ ms|left out)" run floyd_grad --case odd
+    --suite quick --dtype bf16 --peers torch --min-time 0)
 bench_expect(bench_too_large 1 "FAILED.*cannot be reduced" run softmax --shape 1073741824,1024
     --dtype fp32)
 
@@ -175,6 +210,17 @@ bench_expect(bench_group_without_int4 2 "--group-size: accepted with --mode weig
     ffn --shape 16,8,8 --group-size 4)
 bench_expect(bench_no_such_dtype 2 "--dtype: none of the cases exists in it. accepted: fp16, bf16" run
     ffn --suite quick --case w8 --dtype fp32)
+bench_expect(bench_bad_floyd_shape 2 "--shape: '8,8'.*accepted: 6 positive sizes" run floyd --shape 8,8)
+bench_expect(bench_floyd_without_shape 2 "does not go with" run floyd --suite quick
+    --shape 1,1,8,8,8,8)
+bench_expect(bench_bad_floyd_mask 2 "--mask: 'full'.*accepted: none, zeros, b1n1k" run floyd_grad
+    --mask full)
+bench_expect(bench_bad_method 2 "--method: 'tiles'.*accepted: auto, fused, slab" run floyd
+    --method tiles)
+bench_expect(bench_bad_limit 2 "--workspace-limit: '0'.*accepted: 1 to 1048576" run floyd
+    --workspace-limit 0)
+bench_expect(bench_large_floyd 2 "--shape: B . H . N . M . K . D is more than 2.40" run floyd
+    --shape 1,1024,1024,1024,1024,128)
 bench_expect(bench_foreign_attribute 2 "--kv-heads is not an attribute of softmax" run softmax
     --kv-heads 2)
 bench_expect(bench_shape_and_suite 2 "does not go with" run softmax --shape 8,8 --suite quick)

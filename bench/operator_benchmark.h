@@ -50,7 +50,7 @@ typedef struct tensor_info {
     double high;
 } tensor_info;
 
-#define MAX_TENSORS 12
+#define MAX_TENSORS 16
 
 typedef struct work_amount {
     double bytes; /* moved if every stored byte is moved once: reads and writes */

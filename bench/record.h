@@ -42,6 +42,7 @@ typedef struct record {
     char variant[32];   /* that ran */
     char requested[32]; /* that was asked for */
     uint64_t seed;
+    size_t workspace;    /* bytes that the plan needs */
     double plan_seconds; /* as met: caches may have been cold or warm */
     measurement measured;
     work_amount work;

@@ -10,9 +10,10 @@ static void print_header(report *report, const record *record, const palette *co
             colours->bold, record->benchmark->name, record->session->name,
             record->session->platform, record->session->driver,
             record->ceiling_name[0] ? ", share of: " : "", record->ceiling_name);
-    fprintf(report->file, "%-9s %-20s %-20s %-5s %-8s %10s %6s %8s %6s %6s %9s %9s  %s%s\n", "case",
-            "shape", record->benchmark->mask_title, "dtype", "variant", "median ms", "+-",
-            metric_unit(record->metric), "share", "best", "error", "allowed", "ok", colours->reset);
+    fprintf(report->file, "%-9s %-20s %-20s %-5s %-8s %8s %10s %6s %8s %6s %6s %9s %9s  %s%s\n",
+            "case", "shape", record->benchmark->mask_title, "dtype", "variant", "work MiB",
+            "median ms", "+-", metric_unit(record->metric), "share", "best", "error", "allowed",
+            "ok", colours->reset);
 }
 
 static void print_error(FILE *file, const record *record) {
@@ -86,11 +87,12 @@ void report_console_record(report *report, const record *record) {
     fprintf(file, "%-9s %-20s %-20s %-5s %-8s", record->case_name, record->problem.shape,
             record->problem.mask, clf_dtype_name(record->dtype), record->variant);
     if (record->state == RECORD_FAILED) {
-        fprintf(file, " %10s %6s %8s %6s %6s %9s %9s", "-", "-", "-", "-", "-", "-", "-");
+        fprintf(file, " %8s %10s %6s %8s %6s %6s %9s %9s", "-", "-", "-", "-", "-", "-", "-", "-");
     } else {
         double spread = record->measured.time.mad / record->measured.time.median;
-        fprintf(file, " %10.3f %5.1f%% %8.2f %6.3f %6.3f", 1e3 * record->measured.time.median,
-                1e2 * spread, 1e-9 * record->rate, record->ratio, record->best_ratio);
+        fprintf(file, " %8.1f %10.3f %5.1f%% %8.2f %6.3f %6.3f", (double)record->workspace / 0x1p20,
+                1e3 * record->measured.time.median, 1e2 * spread, 1e-9 * record->rate,
+                record->ratio, record->best_ratio);
         print_error(file, record);
     }
     print_state(file, record, &colours);

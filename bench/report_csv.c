@@ -43,6 +43,7 @@ static const csv_column columns[] = {
     {"ceiling_rate", "ceiling", "rate"},
     {"ratio", "ratio", NULL},
     {"best_ratio", "best_ratio", NULL},
+    {"workspace_bytes", "workspace_bytes", NULL},
     {"plan_ms", "plan_ms", NULL},
     {"enqueue_us", "enqueue_us", NULL},
     {"verify", "verify", NULL},

@@ -80,6 +80,7 @@ static void set_times(json_t *object, const record *record) {
                                   number(1e-9 * record->ceiling_rate)));
     json_object_set_new(object, "ratio", number(record->ratio));
     json_object_set_new(object, "best_ratio", number(record->best_ratio));
+    json_object_set_new(object, "workspace_bytes", json_integer((json_int_t)record->workspace));
     json_object_set_new(object, "plan_ms", number(1e3 * record->plan_seconds));
     json_object_set_new(object, "enqueue_us", number(1e6 * record->measured.enqueue.median));
 }

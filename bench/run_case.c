@@ -62,12 +62,13 @@ static bool fit_problem(const session *session, void *problem, record *out) {
     return true;
 }
 
-/* The variant that the plan says it uses. */
-static void read_variant(const workload *load, record *out) {
+/* The variant that the plan says it uses, and its workspace. */
+static void read_plan(const workload *load, record *out) {
     char *text = plan_description(load->plan);
     json_t *description = text ? json_loads(text, 0, NULL) : NULL;
     const char *variant = json_string_value(json_object_get(description, "variant"));
     snprintf(out->variant, sizeof out->variant, "%s", variant ? variant : "unknown");
+    out->workspace = clf_plan_workspace_size(load->plan);
     json_decref(description);
     free(text);
 }
@@ -151,7 +152,7 @@ static bool ask_peers(const workload *load, const options *options, record *out)
 }
 
 static bool measure_all(const workload *load, const options *options, record *out) {
-    read_variant(load, out);
+    read_plan(load, out);
     return verify(load, options, out) && time_case(load, options, out) &&
            (options->measure == MEASURE_TIME ||
             overhead_measure(load, options->variant, &out->overhead));

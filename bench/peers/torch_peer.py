@@ -7,7 +7,9 @@ runs and the problem:
   softmax, softmax_grad: shape, mask ("none", "triu" or a list of sizes), scale;
   attention: batch, heads, key_heads, depth, value_depth, scale, mask ("none", or a tensor of random
     bits: "ss", "b1ss", "bnss"), sequences: a list of {queries, keys, low, high}; query i meets the
-    keys from i + low to i + high, null limits nothing.
+    keys from i + low to i + high, null limits nothing;
+  floyd, floyd_grad: shape (B, H, N, M, K, D), scale, mask ("none"; "zeros" or, of random bits, "b1n1k",
+    both of shape B, 1, N, 1, K; "bhnmk").
 
 Answers each with one JSON line: median_s, mad_s, min_s, runs, torch (its version) and how (what is
 particular about the call, or null); or error, without torch if there is none.
@@ -25,6 +27,7 @@ class CannotExpress(Exception):
 
 DTYPES = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 MOST_MASK_ELEMENTS = 2**31
+MOST_SCORES = 2**28  # 1 GiB in fp32, and up to six of them
 LONG_RUN_SECONDS = 1.0
 
 
@@ -125,8 +128,53 @@ def attention_function(torch, request, dtype, device):
     return work, ", ".join(remarks) or None
 
 
+def floyd_problem(torch, request, dtype, device):
+    """The five inputs, and a function from them to attention_out."""
+    b, h, n, m, k, d = request["shape"]
+    if b * h * n * m * k > MOST_SCORES:
+        raise CannotExpress(f"cannot express it but by scores of {b * h * n * m * k} elements")
+    shapes = [(n, m), (n, k), (n, k), (k, m), (k, m)]
+    inputs = [torch.empty([b, h, *shape, d], dtype=dtype, device=device).uniform_(-1.7, 1.7)
+              for shape in shapes]
+    mask = None
+    if request["mask"] != "none":
+        sizes = [b, h, n, m, k] if request["mask"] == "bhnmk" else [b, 1, n, 1, k]
+        share = 0.0 if request["mask"] == "zeros" else 0.5
+        mask = torch.rand(sizes, device=device) < share
+
+    def forward(query, key1, value1, key2, value2):
+        z = torch.einsum("bhnmd,bhnkd->bhnmk", query, key1)
+        z += torch.einsum("bhnmd,bhkmd->bhnmk", query, key2)
+        p = torch.softmax(scores(torch, z, request["scale"], mask), -1)
+        return (torch.einsum("bhnmk,bhnkd->bhnmd", p, value1)
+                + torch.einsum("bhnmk,bhkmd->bhnmd", p, value2))
+    return inputs, forward
+
+
+def floyd_function(torch, request, dtype, device):
+    inputs, forward = floyd_problem(torch, request, dtype, device)
+
+    def work():
+        with torch.no_grad():
+            return forward(*inputs)
+    return work, None
+
+
+def floyd_grad_function(torch, request, dtype, device):
+    inputs, forward = floyd_problem(torch, request, dtype, device)
+    for tensor in inputs:
+        tensor.requires_grad_(True)
+    out = forward(*inputs)
+    grad_output = torch.empty_like(out).uniform_(-1.7, 1.7)
+
+    def work():
+        return torch.autograd.grad(out, inputs, grad_output, retain_graph=True)
+    return work, "with the probabilities stored"
+
+
 FUNCTIONS = {"softmax": softmax_function, "softmax_grad": softmax_grad_function,
-             "attention": attention_function}
+             "attention": attention_function, "floyd": floyd_function,
+             "floyd_grad": floyd_grad_function}
 
 
 def measure(torch, request):

@@ -157,6 +157,31 @@ PASS void pass_subtract_scaled(float *products, const float *b, float sum, size_
     }
 }
 
+PASS float pass_dot(const float *a, const float *b, size_t width) {
+    float sum = 0.0f;
+    for (size_t i = 0; i < width; i++) {
+        sum += a[i] * b[i];
+    }
+    return sum;
+}
+
+PASS void pass_attention_gradient_row(float *scores, float *grads, float max, float sum,
+                                      float delta, size_t width) {
+    float inverse = 1.0f / sum;
+    for (size_t i = 0; i < width; i++) {
+        float exponent = scores[i] - max;
+        float p = expf(exponent > lowest_exponent ? exponent : lowest_exponent) * inverse;
+        scores[i] = p;
+        grads[i] = p * (grads[i] - delta);
+    }
+}
+
+PASS void pass_add(float *values, const float *others, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        values[i] += others[i];
+    }
+}
+
 PASS void pass_bias(float *values, const float *bias, const float *scale, size_t count) {
     if (bias) {
         for (size_t i = 0; i < count; i++) {

@@ -20,6 +20,14 @@ float pass_multiply_sum(const float *a, const float *b, float *products, size_t 
 /* products -= sum * b */
 void pass_subtract_scaled(float *products, const float *b, float sum, size_t width);
 
+/* Sum of a * b. */
+float pass_dot(const float *a, const float *b, size_t width);
+/* scores become p = exp(scores - max) / sum, grads become p * (grads - delta). */
+void pass_attention_gradient_row(float *scores, float *grads, float max, float sum, float delta,
+                                 size_t width);
+/* values += others */
+void pass_add(float *values, const float *others, size_t count);
+
 /* values = (values + bias) * scale; NULL: none of it. */
 void pass_bias(float *values, const float *bias, const float *scale, size_t count);
 /* values = (values + offset) * scale */

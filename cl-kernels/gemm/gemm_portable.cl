@@ -206,7 +206,10 @@ clf_gemm_portable(CLF_GEMM_PARAMETERS) {
 #if CLF_GEMM_QUANT
             value = clf_gemm_quantise(value, &operands, &problem, tile->group, n);
 #endif
-            CLF_OF(clf_element_store, CLF_GEMM_C)
-            (value, operands.c, c_places[i] + n * problem.rows.column_strides[1]);
+            const long place = c_places[i] + n * problem.rows.column_strides[1];
+#if CLF_GEMM_ACCUMULATE
+            value += ((__global const float *)operands.c)[place];
+#endif
+            CLF_OF(clf_element_store, CLF_GEMM_C)(value, operands.c, place);
         }
 }

@@ -72,21 +72,77 @@ int64_t clf_i_blas_result_step(const clf_i_gemm_request *product) {
     return step;
 }
 
+/* ---- Batches ---- */
+
+static bool is_dense_row(int64_t row_step, int64_t column_step, int64_t rows, int64_t width) {
+    return (rows == 1 || row_step >= width) && (width == 1 || column_step == 1);
+}
+
+/* A single row has any step. Not its width, of which a BLAS may think that there are no gaps. */
+static int64_t usable_step(int64_t step, int64_t rows, int64_t width) {
+    return rows == 1 ? width + 1 : step;
+}
+
+const char *clf_i_blas_call_make_batch(const clf_i_gemm_batch *batch, clf_i_blas_call *call) {
+    const clf_i_gemm_matrix *a = &batch->a;
+    const clf_i_gemm_matrix *b = &batch->b;
+    const clf_i_gemm_matrix *c = &batch->c;
+    *call = (clf_i_blas_call){
+        .rows = batch->rows,
+        .columns = batch->columns,
+        .depth = batch->depth,
+        .a_step = usable_step(a->row_step, batch->rows, batch->depth),
+        .c_step = usable_step(c->row_step, batch->rows, batch->columns),
+        .a_offset = a->first,
+        .b_offset = b->first,
+        .c_offset = c->first,
+        .accumulates = batch->accumulates,
+        .num_batches = batch->count,
+        .a_batch_step = a->batch_step,
+        .b_batch_step = b->batch_step,
+        .c_batch_step = c->batch_step,
+    };
+    if (!is_dense_row(a->row_step, a->column_step, batch->rows, batch->depth)) {
+        return "the rows of a left operand are not dense";
+    }
+    if (!is_dense_row(c->row_step, c->column_step, batch->rows, batch->columns)) {
+        return "the rows of a result are not dense";
+    }
+    const bool by_rows = is_dense_row(b->row_step, b->column_step, batch->depth, batch->columns);
+    const bool by_columns = is_dense_row(b->column_step, b->row_step, batch->columns, batch->depth);
+    if (!by_rows && !by_columns) {
+        return "neither rows nor columns of a right operand are dense";
+    }
+    /* A row or column of one element is dense either way. */
+    call->b_is_transposed = !by_rows || (by_columns && batch->columns == 1);
+    call->b_step = call->b_is_transposed ? usable_step(b->column_step, batch->columns, batch->depth)
+                                         : usable_step(b->row_step, batch->depth, batch->columns);
+    return a->batch_step >= 0 && b->batch_step >= 0 && c->batch_step >= 0 ? NULL
+                                                                          : "batches go backwards";
+}
+
+/* ---- Extents ---- */
+
 static int64_t extent(int64_t outer, int64_t step, int64_t inner) {
     return (outer - 1) * step + inner;
 }
 
+static int64_t all_batches(const clf_i_blas_call *call, int64_t batch_step, int64_t matrix) {
+    return call->num_batches > 1 ? extent(call->num_batches, batch_step, matrix) : matrix;
+}
+
 int64_t clf_i_blas_a_extent(const clf_i_blas_call *call) {
-    return extent(call->rows, call->a_step, call->depth);
+    return all_batches(call, call->a_batch_step, extent(call->rows, call->a_step, call->depth));
 }
 
 int64_t clf_i_blas_b_extent(const clf_i_blas_call *call) {
-    return call->b_is_transposed ? extent(call->columns, call->b_step, call->depth)
-                                 : extent(call->depth, call->b_step, call->columns);
+    return all_batches(call, call->b_batch_step,
+                       call->b_is_transposed ? extent(call->columns, call->b_step, call->depth)
+                                             : extent(call->depth, call->b_step, call->columns));
 }
 
 int64_t clf_i_blas_c_extent(const clf_i_blas_call *call) {
-    return extent(call->rows, call->c_step, call->columns);
+    return all_batches(call, call->c_batch_step, extent(call->rows, call->c_step, call->columns));
 }
 
 /* ---- Smaller ones ---- */
@@ -112,6 +168,10 @@ static void set_steps(const clf_i_blas_call *like, clf_i_blas_call *call) {
     call->b_step = like->b_is_transposed ? similar_step(like->b_step, like->depth, call->depth)
                                          : similar_step(like->b_step, like->columns, call->columns);
     call->c_step = similar_step(like->c_step, like->columns, call->columns);
+    call->num_batches = like->num_batches < 2 ? like->num_batches : 2;
+    call->a_batch_step = extent(call->rows, call->a_step, call->depth);
+    call->b_batch_step = call->b_step * (call->b_is_transposed ? call->columns : call->depth);
+    call->c_batch_step = extent(call->rows, call->c_step, call->columns);
 }
 
 void clf_i_blas_call_shrink(const clf_i_blas_call *full, clf_i_blas_call *small) {
@@ -120,6 +180,7 @@ void clf_i_blas_call_shrink(const clf_i_blas_call *full, clf_i_blas_call *small)
     small->columns = shrink_size(full->columns);
     small->depth = shrink_size(full->depth);
     small->b_is_transposed = full->b_is_transposed;
+    small->accumulates = full->accumulates;
     set_steps(full, small);
 }
 

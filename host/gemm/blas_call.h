@@ -6,6 +6,7 @@
 #define CLF_GEMM_BLAS_CALL_H
 
 #include "gemm/gemm.h"
+#include "gemm/gemm_batch.h"
 
 /* No padding: calls are compared byte by byte. */
 typedef struct clf_i_blas_call {
@@ -19,6 +20,11 @@ typedef struct clf_i_blas_call {
     int64_t b_offset;
     int64_t c_offset;
     int64_t b_is_transposed; /* 1: steps of 1 go from row to row */
+    int64_t accumulates;     /* 1: C's former value is added */
+    int64_t num_batches;     /* 0: one product, else strided batches */
+    int64_t a_batch_step;
+    int64_t b_batch_step;
+    int64_t c_batch_step;
 } clf_i_blas_call;
 
 /* The product over `num_rows` rows as one call, all offsets 0. A result that needs scratch
@@ -26,10 +32,13 @@ typedef struct clf_i_blas_call {
 const char *clf_i_blas_call_make(const clf_i_gemm_request *product, int64_t num_rows,
                                  clf_i_blas_call *call);
 
+/* Batched products as one call. NULL, or one sentence why they are not of that form. */
+const char *clf_i_blas_call_make_batch(const clf_i_gemm_batch *batch, clf_i_blas_call *call);
+
 /* From row to row of such a product's C, which is not the call's if that is in scratch. */
 int64_t clf_i_blas_result_step(const clf_i_gemm_request *product);
 
-/* Elements from the first to the last of a matrix. */
+/* Elements from the first to the last of a matrix, of all batches. */
 int64_t clf_i_blas_a_extent(const clf_i_blas_call *call);
 int64_t clf_i_blas_b_extent(const clf_i_blas_call *call);
 int64_t clf_i_blas_c_extent(const clf_i_blas_call *call);

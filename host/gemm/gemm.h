@@ -31,7 +31,8 @@ typedef struct clf_i_gemm_request {
     clf_i_gemm_operand antiquant_offset;
     bool rounds_to_fp16; /* after dequantising */
     bool is_glu;
-    int activation; /* CLF_ACTIVATION_... of cl-kernels/lib/activation.clh */
+    bool accumulates; /* C's former value is added; C is fp32 */
+    int activation;   /* CLF_ACTIVATION_... of cl-kernels/lib/activation.clh */
     clf_i_gemm_problem problem;
 } clf_i_gemm_request;
 

@@ -6,6 +6,7 @@
 #define CLF_GEMM_GEMM_LIBRARY_H
 
 #include "gemm/gemm.h"
+#include "gemm/gemm_batch.h"
 
 /* What products need of the workspace: the largest of each counts. */
 typedef struct clf_i_gemm_needs {
@@ -44,5 +45,18 @@ typedef struct clf_i_gemm_library {
 } clf_i_gemm_library;
 
 extern const clf_i_gemm_library clf_i_gemm_the_library;
+
+/* The same library's batched products. */
+typedef struct clf_i_gemm_batch_library {
+    /* NULL, or one sentence why it cannot compute them. Costs little. */
+    const char *(*refuse)(const clf_i_gemm_batch *batch);
+
+    /* As above. */
+    clf_status (*prepare)(clf_plan *plan, const clf_i_gemm_batch *batch);
+
+    clf_status (*add)(clf_plan *plan, const clf_i_gemm_batch *batch);
+} clf_i_gemm_batch_library;
+
+extern const clf_i_gemm_batch_library clf_i_gemm_the_batch_library;
 
 #endif

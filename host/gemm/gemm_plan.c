@@ -3,25 +3,8 @@
 
 #include <string.h>
 
-#include "core/environment.h"
 #include "core/failure.h"
-#include "tune/tuning.h"
-
-static const char own_name[] = "own";
-
-typedef enum gemm_mode { MODE_AUTO, MODE_LIBRARY, MODE_OWN, NUM_MODES } gemm_mode;
-
-static gemm_mode mode_of_environment(void) {
-    const char *const words[NUM_MODES] = {"auto", clf_i_gemm_the_library.name, own_name};
-    return (gemm_mode)clf_i_environment_choice("CLFORMER_GEMM", words, NUM_MODES, MODE_AUTO);
-}
-
-/* On CPUs our own tiles are the faster ones; elsewhere the library's are tuned for more devices. */
-static bool prefers_library(const clf_plan *plan) {
-    const bool is_gpu = clf_i_plan_capabilities(plan)->type == CLF_I_DEVICE_GPU;
-    return clf_i_tuning_value(clf_i_plan_device(plan), "clf_gemm",
-                              clf_i_gemm_the_library.preference, 0, 1, is_gpu) != 0;
-}
+#include "gemm/gemm_choice.h"
 
 void clf_i_gemm_begin(clf_i_gemm *gemm, clf_plan *plan, clf_variant variant,
                       const clf_i_gemm_ranges *ranges, int64_t num_rows) {
@@ -40,7 +23,8 @@ static clf_status take_own(clf_i_gemm *gemm, size_t index, const clf_i_gemm_requ
     gemm->is_own[index] = true;
     ++gemm->num_own;
     gemm->own_columns = columns > gemm->own_columns ? columns : gemm->own_columns;
-    return clf_i_plan_add_product(gemm->plan, own_name, clf_i_gemm_the_library.name, reason);
+    return clf_i_plan_add_product(gemm->plan, clf_i_gemm_own_name, clf_i_gemm_the_library.name,
+                                  reason);
 }
 
 /* The growth of what the library needs, from one number of rows to twice that. */
@@ -65,28 +49,28 @@ static clf_status prepare_library(clf_i_gemm *gemm, const clf_i_gemm_request *pr
 
 clf_status clf_i_gemm_decide(clf_i_gemm *gemm, size_t index, const clf_i_gemm_request *product) {
     const clf_i_gemm_library *library = &clf_i_gemm_the_library;
-    const gemm_mode mode = mode_of_environment();
-    if (mode == MODE_OWN) {
+    const clf_i_gemm_mode mode = clf_i_gemm_mode_of_environment();
+    if (mode == CLF_I_GEMM_OWN) {
         return take_own(gemm, index, product, "CLFORMER_GEMM wants ours");
     }
     const char *refusal = library->refuse(&gemm->ranges, gemm->num_rows, product);
     if (refusal != NULL) {
-        return mode == MODE_AUTO
+        return mode == CLF_I_GEMM_AUTO
                    ? take_own(gemm, index, product, refusal)
                    : clf_i_fail(CLF_ERR_UNSUPPORTED,
                                 "CLFORMER_GEMM is %s, which cannot compute matrix product %zu: %s",
                                 library->name, index + 1, refusal);
     }
-    if (mode == MODE_AUTO && !prefers_library(gemm->plan)) {
+    if (mode == CLF_I_GEMM_AUTO && !clf_i_gemm_prefers_library(gemm->plan)) {
         return take_own(gemm, index, product, "slower on this device");
     }
     const clf_status status = prepare_library(gemm, product);
     if (status != CLF_SUCCESS) {
-        return mode == MODE_AUTO ? take_own(gemm, index, product, clf_last_error()) : status;
+        return mode == CLF_I_GEMM_AUTO ? take_own(gemm, index, product, clf_last_error()) : status;
     }
-    return clf_i_plan_add_product(gemm->plan, library->name, own_name,
-                                  mode == MODE_AUTO ? "slower on this device"
-                                                    : "CLFORMER_GEMM wants the library");
+    return clf_i_plan_add_product(gemm->plan, library->name, clf_i_gemm_own_name,
+                                  mode == CLF_I_GEMM_AUTO ? "slower on this device"
+                                                          : "CLFORMER_GEMM wants the library");
 }
 
 double clf_i_gemm_row_bytes(const clf_i_gemm *gemm) {

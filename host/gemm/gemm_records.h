@@ -22,6 +22,7 @@ typedef struct clf_i_gemm_problem {
     int64_t columns; /* of C */
     int64_t counter;
     int64_t a_base; /* added to places in A and C: rows of a workspace begin with a chunk's */
+    int64_t b_base; /* the same, of B */
     int64_t c_base;
     int64_t b_strides[3]; /* group, k, column */
     int64_t bias_strides[2];

@@ -85,8 +85,8 @@ static int64_t choose_columns(const clf_plan *plan, const clf_i_gemm_tiling *til
     return chosen;
 }
 
-void clf_i_own_tiles_choose(clf_plan *plan, clf_variant variant, int64_t num_rows, int64_t columns,
-                            int64_t num_groups, clf_i_gemm_tiling *tiling) {
+static void choose_sizes(const clf_plan *plan, clf_variant variant, int64_t num_rows,
+                         int64_t columns, int64_t num_groups, clf_i_gemm_tiling *tiling) {
     *tiling = (clf_i_gemm_tiling){.variant = variant};
     if (variant != CLF_VARIANT_CPU) {
         tiling->rows = 4 * GROUP_SIDE;
@@ -100,6 +100,11 @@ void clf_i_own_tiles_choose(clf_plan *plan, clf_variant variant, int64_t num_row
     } else {
         choose_panels(plan, num_rows, columns, tiling);
     }
+}
+
+void clf_i_own_tiles_choose(clf_plan *plan, clf_variant variant, int64_t num_rows, int64_t columns,
+                            int64_t num_groups, clf_i_gemm_tiling *tiling) {
+    choose_sizes(plan, variant, num_rows, columns, num_groups, tiling);
     tiling->likely_tiles = divide_up(num_rows, tiling->rows);
     tiling->most_tiles = tiling->likely_tiles + num_groups;
     tiling->workspace = clf_i_plan_reserve_workspace(
@@ -183,6 +188,7 @@ static void add_epilogue(launch *launch, const clf_i_gemm_request *request) {
     add_define(launch, "CLF_GEMM_GLU", request->is_glu);
     add_define(launch, "CLF_GEMM_QUANT", request->quant_scale.is_given);
     add_define(launch, "CLF_GEMM_ANTIQUANT", request->antiquant_scale.is_given);
+    add_define(launch, "CLF_GEMM_ACCUMULATE", request->accumulates);
     add_define(launch, "CLF_ACTIVATION", request->activation);
 }
 
@@ -269,4 +275,82 @@ clf_status clf_i_own_tiles_add_product(clf_plan *plan, clf_i_gemm_tiling *tiling
         set_portable(tiling, num_units, request->is_glu, &launch);
     }
     return status == CLF_SUCCESS ? clf_i_plan_add_step(plan, &launch.step) : status;
+}
+
+/* ---- Batched products ---- */
+
+/* The least rows of a tile. */
+enum { LEAST_ROWS = STREAM_ROWS, NUM_COUNTERS = 2, TILES_PER_GROUP = 64 };
+
+size_t clf_i_own_batch_workspace(int64_t count, int64_t rows) {
+    return CLF_I_GEMM_HEAD +
+           (size_t)(count * divide_up(rows, LEAST_ROWS)) * sizeof(clf_i_gemm_tile);
+}
+
+void clf_i_own_batch_choose(clf_plan *plan, clf_variant variant, const clf_i_gemm_batch *largest,
+                            clf_i_own_batch *own) {
+    clf_i_gemm_tiling *tiling = &own->tiling;
+    *own = (clf_i_own_batch){.count = 0};
+    choose_sizes(plan, variant, largest->rows, largest->count * largest->columns, 1, tiling);
+    tiling->most_tiles = largest->count * divide_up(largest->rows, tiling->rows);
+    tiling->likely_tiles = tiling->most_tiles;
+    tiling->workspace = clf_i_plan_reserve_workspace(
+        plan, CLF_I_GEMM_HEAD + (size_t)tiling->most_tiles * sizeof(clf_i_gemm_tile));
+}
+
+static clf_status add_equal_tiles(clf_plan *plan, clf_i_own_batch *own,
+                                  const clf_i_gemm_batch *batch) {
+    const int64_t tiles = batch->count * divide_up(batch->rows, own->tiling.rows);
+    launch launch;
+    begin_launch(&launch, "clf_gemm_equal_tiles");
+    add_define(&launch, "CLF_GEMM_ROWS", own->tiling.rows);
+    add_argument(&launch, (clf_i_argument)CLF_I_VALUE(batch->count));
+    add_argument(&launch, (clf_i_argument)CLF_I_VALUE(batch->rows));
+    add_argument(&launch, (clf_i_argument)CLF_I_WORKSPACE(own->tiling.workspace));
+    launch.step.global[0] = (size_t)round_up(tiles, TILES_PER_GROUP);
+    launch.step.local[0] = TILES_PER_GROUP;
+    own->tiling.num_counters = 0;
+    own->count = batch->count;
+    own->rows = batch->rows;
+    return clf_i_plan_add_step(plan, &launch.step);
+}
+
+static void set_operand(const clf_i_gemm_matrix *matrix, int which, clf_i_row_space *rows) {
+    rows->strides[which][0] = matrix->batch_step;
+    rows->strides[which][1] = matrix->row_step;
+    rows->column_strides[which] = matrix->column_step;
+}
+
+static clf_i_gemm_request request_of(const clf_i_gemm_batch *batch) {
+    clf_i_gemm_request request = {.a = batch->a.operand,
+                                  .b = batch->b.operand,
+                                  .c = batch->c.operand,
+                                  .accumulates = batch->accumulates};
+    clf_i_gemm_problem *problem = &request.problem;
+    problem->rows = (clf_i_row_space){.num_rows = batch->count * batch->rows,
+                                      .width = batch->columns,
+                                      .shape = {batch->count, batch->rows},
+                                      .num_axes = 2};
+    set_operand(&batch->a, 0, &problem->rows);
+    set_operand(&batch->c, 1, &problem->rows);
+    problem->depth = batch->depth;
+    problem->columns = batch->columns;
+    problem->a_base = batch->a.first;
+    problem->b_base = batch->b.first;
+    problem->c_base = batch->c.first;
+    problem->b_strides[0] = batch->b.batch_step;
+    problem->b_strides[1] = batch->b.row_step;
+    problem->b_strides[2] = batch->b.column_step;
+    problem->antiquant_depth = 1;
+    return request;
+}
+
+clf_status clf_i_own_batch_add(clf_plan *plan, clf_i_own_batch *own,
+                               const clf_i_gemm_batch *batch) {
+    const clf_i_gemm_request request = request_of(batch);
+    const bool fits = own->count == batch->count && own->rows == batch->rows &&
+                      own->tiling.num_counters < NUM_COUNTERS;
+    const clf_status status = fits ? CLF_SUCCESS : add_equal_tiles(plan, own, batch);
+    return status == CLF_SUCCESS ? clf_i_own_tiles_add_product(plan, &own->tiling, &request)
+                                 : status;
 }

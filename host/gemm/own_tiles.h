@@ -3,6 +3,7 @@
 #define CLF_GEMM_OWN_TILES_H
 
 #include "gemm/gemm.h"
+#include "gemm/gemm_batch.h"
 
 /* How products are cut; those that share a table of tiles share these sizes. */
 typedef struct clf_i_gemm_tiling {
@@ -30,5 +31,21 @@ clf_status clf_i_own_tiles_add_table(clf_plan *plan, clf_i_gemm_tiling *tiling,
 
 clf_status clf_i_own_tiles_add_product(clf_plan *plan, clf_i_gemm_tiling *tiling,
                                        const clf_i_gemm_request *request);
+
+/* Batched products: groups of equal ranges, with a table of their own. */
+typedef struct clf_i_own_batch {
+    clf_i_gemm_tiling tiling;
+    int64_t count; /* what is in the table; 0: nothing */
+    int64_t rows;
+} clf_i_own_batch;
+
+/* At most as many bytes as the next function takes. */
+size_t clf_i_own_batch_workspace(int64_t count, int64_t rows);
+
+/* Tile sizes for products no larger than this, and room for their table in the workspace. */
+void clf_i_own_batch_choose(clf_plan *plan, clf_variant variant, const clf_i_gemm_batch *largest,
+                            clf_i_own_batch *own);
+
+clf_status clf_i_own_batch_add(clf_plan *plan, clf_i_own_batch *own, const clf_i_gemm_batch *batch);
 
 #endif

@@ -17,6 +17,7 @@
 #include <clformer/attention_grad.h>
 #include <clformer/device.h>
 #include <clformer/ffn.h>
+#include <clformer/floyd.h>
 #include <clformer/plan.h>
 #include <clformer/softmax.h>
 #include <clformer/status.h>

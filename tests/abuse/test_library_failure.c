@@ -8,8 +8,13 @@
 #include "cmocka_all.h"
 #include "failing_allocator.h"
 #include "ffn_tensors.h"
+#include "floyd_tensors.h"
 #include "gemm/gemm_library.h"
 #include "test_faults.h"
+#include "test_rules.h"
+
+/* CLBlast computes batches only where it copies nothing. */
+#define DIRECT_RULE "\"GemmRoutine.XGEMM_MIN_INDIRECT_SIZE\": 4096"
 
 static failing_allocator allocator;
 
@@ -25,11 +30,51 @@ static ffn_case small_case(void) {
     return tested;
 }
 
-static clf_status run_plan(const test_session *session, const ffn_tensors *tensors) {
+/* Three slabs: batched products. */
+static floyd_case small_floyd_case(void) {
+    floyd_case tested = floyd_case_default();
+    tested.is_gradient = true;
+    tested.method = CLF_FLOYD_METHOD_SLAB;
+    tested.n = 3;
+    tested.workspace_limit = 12000;
+    return tested;
+}
+
+/* What is planned: one of both. */
+typedef struct subject {
+    ffn_tensors ffn;
+    floyd_tensors floyd;
+    bool is_floyd;
+} subject;
+
+static void make_subject(subject *tensors, const test_session *session, bool is_floyd) {
+    tensors->is_floyd = is_floyd;
+    if (is_floyd) {
+        const floyd_case tested = small_floyd_case();
+        floyd_tensors_make(&tensors->floyd, &tested);
+        floyd_tensors_upload(&tensors->floyd, session);
+    } else {
+        const ffn_case tested = small_case();
+        ffn_tensors_make(&tensors->ffn, &tested);
+        ffn_tensors_upload(&tensors->ffn, session);
+    }
+}
+
+static void free_subject(subject *tensors) {
+    if (tensors->is_floyd) {
+        floyd_tensors_free(&tensors->floyd);
+    } else {
+        ffn_tensors_free(&tensors->ffn);
+    }
+}
+
+static clf_status run_plan(const test_session *session, const subject *tensors) {
     clf_plan *plan = NULL;
     cl_event done = NULL;
     size_t size = 0;
-    clf_status status = clf_ffn_plan(session->device, &tensors->args, &plan);
+    clf_status status = tensors->is_floyd
+                            ? floyd_tensors_plan(&tensors->floyd, session->device, &plan)
+                            : clf_ffn_plan(session->device, &tensors->ffn.args, &plan);
     assert_int_equal(plan != NULL, status == CLF_SUCCESS);
     if (status == CLF_SUCCESS) {
         status = clf_plan_enqueue(plan, session->queue, NULL, 0, NULL, &done);
@@ -61,12 +106,10 @@ static void check_sentence(clf_status status, long number) {
     }
 }
 
-static void fail_calls_on(const test_session *session) {
+static void fail_calls_on(const test_session *session, bool is_floyd) {
     static const int codes[] = {CL_OUT_OF_RESOURCES, CL_OUT_OF_HOST_MEMORY};
-    const ffn_case tested = small_case();
-    ffn_tensors tensors;
-    ffn_tensors_make(&tensors, &tested);
-    ffn_tensors_upload(&tensors, session);
+    subject tensors;
+    make_subject(&tensors, session, is_floyd);
     test_succeeds(run_plan(session, &tensors)); /* programs are there now */
     test_faults_arm(0, 0);
     test_succeeds(run_plan(session, &tensors));
@@ -88,7 +131,7 @@ static void fail_calls_on(const test_session *session) {
     }
     assert_true(num_failed > 0);
     test_succeeds(run_plan(session, &tensors));
-    ffn_tensors_free(&tensors);
+    free_subject(&tensors);
     printf("%ld calls failed in turn, %ld times with an error\n", num_calls, num_failed);
 }
 
@@ -98,7 +141,19 @@ static void test_library_failure_of_each_call_is_clean(void **state) {
         print_message("not tested: OPENCL_LAYERS does not name the layer\n");
         skip();
     }
-    fail_calls_on(session);
+    fail_calls_on(session, false);
+}
+
+static void test_library_failure_of_each_call_for_batches_is_clean(void **state) {
+    const test_session *session = (const test_session *)*state;
+    if (!test_faults_available()) {
+        print_message("not tested: OPENCL_LAYERS does not name the layer\n");
+        skip();
+    }
+    char folder[512];
+    test_rules_begin(folder, sizeof folder, DIRECT_RULE);
+    fail_calls_on(session, true);
+    test_rules_end(folder);
 }
 
 static void test_library_failure_of_each_call_is_clean_out_of_order(void **state) {
@@ -114,18 +169,15 @@ static void test_library_failure_of_each_call_is_clean_out_of_order(void **state
         print_message("not tested: this device has no out-of-order queues\n");
         skip();
     }
-    fail_calls_on(&other);
+    fail_calls_on(&other, false);
     clReleaseCommandQueue(other.queue);
 }
 
 /* ---- Memory ---- */
 
-static void test_library_failure_of_each_allocation_is_clean(void **state) {
-    const test_session *session = (const test_session *)*state;
-    const ffn_case tested = small_case();
-    ffn_tensors tensors;
-    ffn_tensors_make(&tensors, &tested);
-    ffn_tensors_upload(&tensors, session);
+static void fail_allocations(const test_session *session, bool is_floyd) {
+    subject tensors;
+    make_subject(&tensors, session, is_floyd);
     test_succeeds(run_plan(session, &tensors));
     memset(&allocator, 0, sizeof allocator);
     failing_allocator_install(&allocator);
@@ -149,15 +201,28 @@ static void test_library_failure_of_each_allocation_is_clean(void **state) {
         }
     }
     test_succeeds(run_plan(session, &tensors));
-    ffn_tensors_free(&tensors);
+    free_subject(&tensors);
     printf("%zu allocations failed in turn\n", num_allocations);
+}
+
+static void test_library_failure_of_each_allocation_is_clean(void **state) {
+    fail_allocations((const test_session *)*state, false);
+}
+
+static void test_library_failure_of_each_allocation_for_batches_is_clean(void **state) {
+    char folder[512];
+    test_rules_begin(folder, sizeof folder, DIRECT_RULE);
+    fail_allocations((const test_session *)*state, true);
+    test_rules_end(folder);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_library_failure_of_each_call_is_clean),
         cmocka_unit_test(test_library_failure_of_each_call_is_clean_out_of_order),
+        cmocka_unit_test(test_library_failure_of_each_call_for_batches_is_clean),
         cmocka_unit_test(test_library_failure_of_each_allocation_is_clean),
+        cmocka_unit_test(test_library_failure_of_each_allocation_for_batches_is_clean),
     };
     if (clf_i_gemm_the_library.prepare == NULL) {
         printf("skipped: this build has no CLBlast\n");

@@ -17,6 +17,7 @@
 #include "attention_races.h"
 #include "cmocka_all.h"
 #include "ffn_races.h"
+#include "floyd_races.h"
 #include "softmax_case.h"
 #include "test_json.h"
 #include "test_process.h"
@@ -151,6 +152,7 @@ static const struct {
     {softmax_races_count, softmax_race_kernel, softmax_race_is_ragged, softmax_race_run},
     {attention_races_count, attention_race_kernel, attention_race_is_ragged, attention_race_run},
     {ffn_races_count, ffn_race_kernel, ffn_race_is_ragged, ffn_race_run},
+    {floyd_races_count, floyd_race_kernel, floyd_race_is_ragged, floyd_race_run},
 };
 #define NUM_SOURCES (sizeof sources / sizeof sources[0])
 
