@@ -91,48 +91,54 @@ static void check_share(void *context, size_t index, size_t count) {
     oracle_attention_grad_close(&reference);
 }
 
-/* Rows of a gradient, those of one head, and what a row meets. */
+/* Rows of a gradient, those of one head, and the pairs that a row meets. */
 static uint64_t choose_rows(const attention_problem *problem, const verify_request *request,
                             oracle_gradient of, attention_sample *out) {
     const bool is_of_keys = of == ORACLE_GRAD_KEY || of == ORACLE_GRAD_VALUE;
     const int64_t batch = of == ORACLE_GRAD_PSE ? 1 : problem->batch;
     const int64_t heads = is_of_keys ? problem->key_heads : problem->heads;
     const int64_t rows_per_head = is_of_keys ? problem->key_length : problem->query_length;
-    const double met =
-        is_of_keys ? (double)problem->query_length * (double)(problem->heads / problem->key_heads)
-                   : (double)problem->key_length;
-    const attention_sample_request sample = {.num_rows = batch * heads * rows_per_head,
+    const int64_t num_rows = batch * heads * rows_per_head;
+    const double pairs = (double)problem->batch * (double)problem->heads *
+                         (double)problem->query_length * (double)problem->key_length;
+    const attention_sample_request sample = {.num_rows = num_rows,
                                              .rows_per_head = rows_per_head,
-                                             .row_cost = met * (double)problem->depth *
-                                                         (double)(problem->batch / batch),
+                                             .row_cost =
+                                                 pairs / (double)num_rows * (double)problem->depth,
                                              .most_cost = sample_products,
                                              .seed = request->seed + (uint64_t)of};
     *out = attention_sample_choose(&sample);
     out->is_full = out->is_full || request->full;
-    return attention_sample_rows(out, sample.num_rows);
+    return attention_sample_rows(out, num_rows);
+}
+
+static void check_all(grad_check *check, const verify_request *request, verify_result *out) {
+    const workload *load = check->contents.load;
+    const size_t count = thread_team_size(load->session->team);
+    for (int of = 0; of < ORACLE_NUM_GRADIENTS; of++) {
+        if (check->results[of]) {
+            out->num_rows +=
+                choose_rows(load->problem, request, (oracle_gradient)of, &check->samples[of]);
+        }
+    }
+    thread_team_run(load->session->team, check_share, check);
+    for (size_t i = 0; i < count && i < MAX_TEAM; i++) {
+        oracle_verdict_merge(&out->verdict, &check->verdicts[i]);
+    }
 }
 
 bool attention_grad_verify(const workload *load, const verify_request *request,
                            verify_result *out) {
     grad_check *check = calloc(1, sizeof *check);
-    bool ok = check ? load_check(check, load) : fail("no host memory for the verification");
+    if (!check) {
+        return fail("no host memory for the verification");
+    }
     *out = (verify_result){.verdict = oracle_verdict_empty()};
+    bool ok = load_check(check, load);
     if (ok) {
-        for (int of = 0; of < ORACLE_NUM_GRADIENTS; of++) {
-            if (check->results[of]) {
-                out->num_rows +=
-                    choose_rows(load->problem, request, (oracle_gradient)of, &check->samples[of]);
-            }
-        }
-        thread_team_run(load->session->team, check_share, check);
-        size_t count = thread_team_size(load->session->team);
-        for (size_t i = 0; i < count && i < MAX_TEAM; i++) {
-            oracle_verdict_merge(&out->verdict, &check->verdicts[i]);
-        }
+        check_all(check, request, out);
     }
-    if (check) {
-        attention_contents_release(&check->contents);
-    }
+    attention_contents_release(&check->contents);
     free(check);
     return ok;
 }
