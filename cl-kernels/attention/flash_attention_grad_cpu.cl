@@ -80,12 +80,12 @@ static CLF_INLINE void clf_attention_grad_open_keys(clf_attention_grad_context *
     const clf_attention_problem *problem = context->problem;
     const clf_attention_grad_buffers *buffers = &context->buffers;
     const long *key_strides = problem->key_strides, *value_strides = problem->value_strides;
-    __global const clf_storage *keys =
-        context->tensors->key + context->sequence->key_offset +
-        key_head * key_strides[CLF_STRIDE_HEAD] + key * key_strides[CLF_STRIDE_TOKEN];
-    __global const clf_storage *values =
-        context->tensors->value + context->sequence->value_offset +
-        key_head * value_strides[CLF_STRIDE_HEAD] + key * value_strides[CLF_STRIDE_TOKEN];
+    __global const clf_storage *keys = context->tensors->key + context->sequence->key_offset +
+                                       key_head * key_strides[CLF_STRIDE_HEAD] +
+                                       key * key_strides[CLF_STRIDE_TOKEN];
+    __global const clf_storage *values = context->tensors->value + context->sequence->value_offset +
+                                         key_head * value_strides[CLF_STRIDE_HEAD] +
+                                         key * value_strides[CLF_STRIDE_TOKEN];
     context->has_finite_keys = clf_attention_grad_stage(
         buffers->keys, keys, key_strides[CLF_STRIDE_TOKEN], CLF_ATTENTION_DEPTH_STRIDE(key_strides),
         count, count, CLF_ATTENTION_DEPTH);
@@ -136,9 +136,9 @@ static CLF_INLINE void clf_attention_grad_add_block(const clf_attention_grad_con
                                 CLF_ADDRESS(buffers->values_t), CLF_ATTENTION_VALUE_DEPTH, count);
     clf_attention_grad_weigh(block, context->tensors, context->problem);
     if (has_finite_rows) {
-        clf_attention_grad_add_keys(CLF_ADDRESS(buffers->value_sums),
-                                    CLF_ADDRESS(buffers->outputs), CLF_ADDRESS(block->kept),
-                                    CLF_ATTENTION_PADDED_VALUE_DEPTH, count);
+        clf_attention_grad_add_keys(CLF_ADDRESS(buffers->value_sums), CLF_ADDRESS(buffers->outputs),
+                                    CLF_ADDRESS(block->kept), CLF_ATTENTION_PADDED_VALUE_DEPTH,
+                                    count);
         clf_attention_grad_add_keys(CLF_ADDRESS(buffers->key_sums), CLF_ADDRESS(buffers->queries),
                                     CLF_ADDRESS(block->ds), CLF_ATTENTION_PADDED_DEPTH, count);
     } else {

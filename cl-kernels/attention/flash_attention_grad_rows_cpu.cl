@@ -60,9 +60,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_flash_attention
             CLF_ATTENTION_DEPTH_STRIDE(second));
         clf_attention_set_row(softmax_max[softmax_max_offset + statistic],
                               softmax_sum[softmax_sum_offset + statistic], delta, floats);
-        __global float *kept =
-            (__global float *)(rows + rows_offset) +
-            clf_attention_row_place(&grad_problem, grad_sequence, head, row);
+        __global float *kept = (__global float *)(rows + rows_offset) +
+                               clf_attention_row_place(&grad_problem, grad_sequence, head, row);
         for (int i = 0; i < CLF_ATTENTION_ROW_FLOATS; ++i)
             kept[i] = floats[i];
     }
