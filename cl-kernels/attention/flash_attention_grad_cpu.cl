@@ -168,18 +168,14 @@ static CLF_INLINE void clf_attention_grad_add_head(const clf_attention_grad_cont
         block->num_rows = (int)min((long)CLF_ATTENTION_ROWS, stop - row);
         block->rows = context->rows + clf_attention_row_place(context->grad_problem,
                                                               context->grad_sequence, head, row);
-        bool is_seen = true;
-#if CLF_ATTENTION_EVEN_ROWS
-        is_seen = row < end && row + block->num_rows > begin;
-#endif
+        const bool has_even = CLF_ATTENTION_EVEN_ROWS && clf_attention_grad_has_even(block);
+        bool is_seen = row < end && row + block->num_rows > begin;
 #if CLF_ATTENTION_MASK
-        is_seen = !clf_attention_grad_stage_mask(block, context->tensors->mask, context->problem) &&
-                  is_seen;
+        if (is_seen || has_even)
+            is_seen =
+                !clf_attention_grad_stage_mask(block, context->tensors->mask, context->problem);
 #endif
-#if CLF_ATTENTION_EVEN_ROWS
-        is_seen = is_seen || clf_attention_grad_has_even(block);
-#endif
-        if (is_seen)
+        if (is_seen || has_even)
             clf_attention_grad_add_block(context, block);
     }
 }
