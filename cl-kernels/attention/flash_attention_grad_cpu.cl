@@ -25,7 +25,7 @@
  * Arguments, in this order; a tensor is its address and an offset in elements, parts of the
  * workspace are its address and an offset in bytes, a multiple of 64:
  *     query, key, value, [bias], [mask], [drop_mask], grad_output, grad_key, grad_value,
- *     sequences, grad sequences, counter (an int, zero), rows (lib/attention_grad.clh), parts,
+ *     [grad_pse], sequences, grad sequences, counter (an int, zero), rows (lib/attention_grad.clh), parts,
  *     number of sequences, of chunks, problem, grad problem
  * Parts: floats [chunk][query head][row of all sequences][D'], D' being D rounded up to 16.
  * Local memory, bytes:
@@ -33,11 +33,22 @@
  *
  * Macros: lib/attention_grad_wide.clh (T, R), lib/attention.clh (options), lib/dtype.clh, and
  *   CLF_ATTENTION_EVEN_ROWS  0  1: there may be rows whose probability is 1 / sum everywhere
+ *   CLF_ATTENTION_GRAD_PSE   0  1: grad_pse has a place for each pair. It holds zeros before, which
+ *                               stay where nothing is computed
  */
 #ifndef CLF_ATTENTION_EVEN_ROWS
 #define CLF_ATTENTION_EVEN_ROWS 0
 #endif
+#ifndef CLF_ATTENTION_GRAD_PSE
+#define CLF_ATTENTION_GRAD_PSE 0
+#endif
 #include "lib/attention_grad_block.clh"
+
+#if CLF_ATTENTION_GRAD_PSE
+#define CLF_ATTENTION_PSE_PARAMETERS __global clf_storage *grad_pse, long grad_pse_offset,
+#else
+#define CLF_ATTENTION_PSE_PARAMETERS
+#endif
 
 /* Local memory. */
 typedef struct clf_attention_grad_buffers {
@@ -56,6 +67,7 @@ typedef struct clf_attention_grad_context {
     __global const clf_storage *grad_output;
     __global clf_storage *grad_key;
     __global clf_storage *grad_value;
+    __global clf_storage *grad_pse; /* of the unit's batch element; NULL where there is none */
     __global const float *rows;
     __global float *parts; /* of the unit's chunk */
     __global const clf_attention_sequence *sequence;
@@ -120,6 +132,24 @@ static CLF_INLINE bool clf_attention_grad_open_rows(const clf_attention_grad_con
     return queries_are_finite && outputs_are_finite;
 }
 
+#if CLF_ATTENTION_GRAD_PSE
+static CLF_INLINE void clf_attention_grad_store_pse(const clf_attention_grad_context *context,
+                                                    const clf_attention_grad_block *block) {
+    const long *strides = context->grad_problem->pse_strides;
+    __global clf_storage *first =
+        context->grad_pse + block->head * strides[1] + block->first_key * strides[3];
+    for (int r = 0; r < block->num_rows; ++r)
+        for (int k = 0; k < block->num_keys; k += CLF_WIDE) {
+            /* Plus zero: not the minus zero of pairs that do not count. */
+            const float16 values =
+                fma(clf_attention_load(block->ds + r * CLF_ATTENTION_KEY_TILE + k),
+                    (float16)(context->grad_problem->pse_scale), (float16)(0.0f));
+            clf_attention_grad_store(values, first + (block->first_row + r) * strides[2],
+                                     strides[3], k, block->num_keys);
+        }
+}
+#endif
+
 /* All five products of a block. */
 static CLF_INLINE void clf_attention_grad_add_block(const clf_attention_grad_context *context,
                                                     const clf_attention_grad_block *block) {
@@ -135,6 +165,9 @@ static CLF_INLINE void clf_attention_grad_add_block(const clf_attention_grad_con
     clf_attention_grad_multiply(CLF_ADDRESS(block->kept), CLF_ADDRESS(buffers->outputs),
                                 CLF_ADDRESS(buffers->values_t), CLF_ATTENTION_VALUE_DEPTH, count);
     clf_attention_grad_weigh(block, context->tensors, context->problem);
+#if CLF_ATTENTION_GRAD_PSE
+    clf_attention_grad_store_pse(context, block);
+#endif
     if (has_finite_rows) {
         clf_attention_grad_add_keys(CLF_ADDRESS(buffers->value_sums), CLF_ADDRESS(buffers->outputs),
                                     CLF_ADDRESS(block->kept), CLF_ATTENTION_PADDED_VALUE_DEPTH,
@@ -226,7 +259,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_flash_attention
         __global const clf_storage *grad_output,
     long grad_output_offset, __global clf_storage *grad_key, long grad_key_offset,
     __global clf_storage *grad_value, long grad_value_offset,
-    __global const clf_attention_sequence *sequences,
+    CLF_ATTENTION_PSE_PARAMETERS __global const clf_attention_sequence *sequences,
     __global const clf_attention_grad_sequence *grad_sequences, __global uchar *counters,
     long counters_offset, __global uchar *rows, long rows_offset, __global uchar *parts,
     long parts_offset, long num_sequences, long num_chunks, clf_attention_problem problem,
@@ -276,6 +309,9 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_flash_attention
         const long number = unit / key_heads / num_chunks;
         context.sequence = sequences + number;
         context.grad_sequence = grad_sequences + number;
+#if CLF_ATTENTION_GRAD_PSE
+        context.grad_pse = grad_pse + grad_pse_offset + number * grad_problem.pse_strides[0];
+#endif
         context.parts = (__global float *)(parts + parts_offset) +
                         chunk * problem.num_heads * grad_problem.num_rows * CLF_ATTENTION_PITCH;
         clf_attention_grad_do_unit(&context, &block, unit % key_heads, chunk, num_chunks);

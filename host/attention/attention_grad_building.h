@@ -44,6 +44,8 @@ typedef struct clf_i_attention_grad_building {
     size_t query_tiles;
     size_t key_tiles; /* portable */
     size_t rows;      /* offset in the workspace */
+    bool pse_has_gradient;
+    bool pse_is_per_pair; /* and the cpu variant stores it as it goes */
 } clf_i_attention_grad_building;
 
 /* Definitions of dtype, depths, options and strides. */

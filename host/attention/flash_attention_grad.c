@@ -84,6 +84,14 @@ static bool pse_has_gradient(const clf_i_attention_request *request) {
            request->pairs.bias_kind == CLF_I_BIAS_TENSOR && !request->pairs.bias_is_compressed;
 }
 
+/* A place for each pair: nothing is added up over batch elements or rows. */
+static bool pse_is_per_pair(const building *building) {
+    const clf_i_attention_geometry *geometry = &building->request->geometry;
+    const clf_tensor *pse = building->request->gradients.pse;
+    return building->variant == CLF_VARIANT_CPU && building->pse_has_gradient &&
+           pse->shape[0] == geometry->batch && pse->shape[2] == geometry->query_length;
+}
+
 static clf_status add_zeros(const building *building) {
     const clf_i_attention_request *request = building->request;
     const clf_i_attention_gradients *gradients = &request->gradients;
@@ -96,7 +104,8 @@ static clf_status add_zeros(const building *building) {
         {CLF_SLOT_GRAD_QUERY, gradients->query, all},
         {CLF_SLOT_GRAD_KEY, gradients->key, all},
         {CLF_SLOT_GRAD_VALUE, gradients->value, all},
-        {CLF_SLOT_GRAD_PSE, gradients->pse, !pse_has_gradient(request)},
+        {CLF_SLOT_GRAD_PSE, gradients->pse,
+         !building->pse_has_gradient || building->pse_is_per_pair},
     };
     clf_status status = CLF_SUCCESS;
     for (size_t i = 0; i < sizeof outputs / sizeof outputs[0] && status == CLF_SUCCESS; ++i) {
@@ -173,7 +182,7 @@ static void set_problem(building *building) {
     clf_i_attention_copy_axes(&geometry->grad_key, problem->grad_key_strides);
     clf_i_attention_copy_axes(&geometry->grad_value, problem->grad_value_strides);
     problem->scale = (float)request->args.scale;
-    if (pse_has_gradient(request)) {
+    if (building->pse_has_gradient) {
         set_pse(request, problem);
     }
 }
@@ -309,7 +318,7 @@ static clf_status add_launches(building *building) {
     if (status == CLF_SUCCESS) {
         status = is_cpu ? clf_i_attention_grad_add_cpu(building) : add_portable(building);
     }
-    return status == CLF_SUCCESS && pse_has_gradient(building->request)
+    return status == CLF_SUCCESS && building->pse_has_gradient && !building->pse_is_per_pair
                ? launch_gradient(building, CLF_I_OF_PSE)
                : status;
 }
@@ -382,6 +391,8 @@ static clf_status fill_plan(building *building) {
     clf_status status = add_tensors(request, building->plan);
     if (status == CLF_SUCCESS) {
         status = choose_variant(building);
+        building->pse_has_gradient = pse_has_gradient(request);
+        building->pse_is_per_pair = pse_is_per_pair(building);
     }
     if (status == CLF_SUCCESS) {
         status = clf_i_attention_set_text(request, building->plan);

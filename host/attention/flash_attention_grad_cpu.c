@@ -146,12 +146,16 @@ static clf_status launch_blocks(const clf_i_attention_grad_building *building, s
     begin(building, KERNEL, &launch);
     clf_i_attention_launch_define(&launch, "CLF_ATTENTION_EVEN_ROWS",
                                   building->request->pairs.reads_mask);
+    clf_i_attention_launch_define(&launch, "CLF_ATTENTION_GRAD_PSE", building->pse_is_per_pair);
     clf_i_attention_launch_define(&launch, "CLF_ATTENTION_KEY_VECTORS", building->cpu.key_vectors);
     clf_i_attention_launch_inputs(building->request, &launch);
     clf_i_attention_launch_drop_mask(building->request, &launch);
     clf_i_attention_launch_slot(&launch, CLF_SLOT_GRAD_OUTPUT);
     clf_i_attention_launch_slot(&launch, CLF_SLOT_GRAD_KEY);
     clf_i_attention_launch_slot(&launch, CLF_SLOT_GRAD_VALUE);
+    if (building->pse_is_per_pair) {
+        clf_i_attention_launch_slot(&launch, CLF_SLOT_GRAD_PSE);
+    }
     add_table(&launch, building->sequence_table);
     add_table(&launch, building->grad_sequence_table);
     add_workspace(&launch, counter);
