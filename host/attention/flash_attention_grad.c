@@ -1,45 +1,22 @@
 /* clf_flash_attention_grad_plan: the request becomes tables, arguments and launches. */
 #include <string.h>
 
-#include "attention/attention_grad_tables.h"
-#include "attention/attention_launch.h"
+#include "attention/attention_grad_building.h"
 #include "attention/attention_text.h"
 #include "core/failure.h"
 #include "shape/row_space.h"
 #include "shape/view.h"
 #include "tune/tuning.h"
 
-#define KERNEL        "clf_flash_attention_grad_portable"
-#define ROW_FLOATS    3  /* that the workspace has of each query row */
-#define SUMS_PER_ITEM 64 /* private sums of a work-item that still fit its registers */
-#define MOST_ROWS     64
-#define ZERO_GROUP    64
+#define KERNEL          "clf_flash_attention_grad_portable"
+#define SUMS_PER_ITEM   64 /* private sums of a work-item that still fit its registers */
+#define MOST_ROWS       64
+#define ZERO_GROUP      64
+#define KEYS_PER_VECTOR 16 /* cpu */
 
-/* What a launch of the kernel owns; CLF_ATTENTION_GRAD_OF. */
-typedef enum owned { OF_QUERY, OF_KEY, OF_PSE } owned;
-
-/* The formulas of sizes and local memory are those of the kernel's head comment. */
-typedef struct tile_sizes {
-    int64_t rows[3];  /* own tokens of a tile, by what is owned */
-    int64_t key_tile; /* tokens of a block of the other side */
-    int64_t depth_chunk;
-    int64_t side; /* of a work-group */
-} tile_sizes;
-
-/* A plan in the making. */
-typedef struct building {
-    clf_plan *plan;
-    const clf_i_attention_request *request;
-    tile_sizes sizes;
-    clf_i_attention_grad_tables tables;
-    clf_i_attention_problem problem;
-    clf_i_attention_grad_problem grad_problem;
-    size_t sequence_table;
-    size_t grad_sequence_table;
-    size_t query_tiles;
-    size_t key_tiles;
-    size_t workspace;
-} building;
+typedef clf_i_attention_grad_building building;
+typedef clf_i_attention_grad_sizes tile_sizes;
+typedef clf_i_attention_owned owned;
 
 static int64_t larger(int64_t a, int64_t b) {
     return a > b ? a : b;
@@ -107,6 +84,14 @@ static bool pse_has_gradient(const clf_i_attention_request *request) {
            request->pairs.bias_kind == CLF_I_BIAS_TENSOR && !request->pairs.bias_is_compressed;
 }
 
+/* A place for each pair: nothing is added up over batch elements or rows. */
+static bool pse_is_per_pair(const building *building) {
+    const clf_i_attention_geometry *geometry = &building->request->geometry;
+    const clf_tensor *pse = building->request->gradients.pse;
+    return building->variant == CLF_VARIANT_CPU && building->pse_has_gradient &&
+           pse->shape[0] == geometry->batch && pse->shape[2] == geometry->query_length;
+}
+
 static clf_status add_zeros(const building *building) {
     const clf_i_attention_request *request = building->request;
     const clf_i_attention_gradients *gradients = &request->gradients;
@@ -119,7 +104,8 @@ static clf_status add_zeros(const building *building) {
         {CLF_SLOT_GRAD_QUERY, gradients->query, all},
         {CLF_SLOT_GRAD_KEY, gradients->key, all},
         {CLF_SLOT_GRAD_VALUE, gradients->value, all},
-        {CLF_SLOT_GRAD_PSE, gradients->pse, !pse_has_gradient(request)},
+        {CLF_SLOT_GRAD_PSE, gradients->pse,
+         !building->pse_has_gradient || building->pse_is_per_pair},
     };
     clf_status status = CLF_SUCCESS;
     for (size_t i = 0; i < sizeof outputs / sizeof outputs[0] && status == CLF_SUCCESS; ++i) {
@@ -150,17 +136,28 @@ static tile_sizes choose_sizes(const building *building) {
         round_up(clf_i_tuning_value(device, KERNEL, "key_tile", 8, 64, 32), sizes.side);
     sizes.depth_chunk =
         round_up(clf_i_tuning_value(device, KERNEL, "depth_chunk", 8, 64, 32), sizes.side);
-    sizes.rows[OF_QUERY] = rows_for(geometry->depth, sizes.side);
-    sizes.rows[OF_KEY] = rows_for(geometry->depth + geometry->value_depth, sizes.side);
-    sizes.rows[OF_PSE] = rows_for(sizes.key_tile, sizes.side);
+    sizes.rows[CLF_I_OF_QUERY] = rows_for(geometry->depth, sizes.side);
+    sizes.rows[CLF_I_OF_KEY] = rows_for(geometry->depth + geometry->value_depth, sizes.side);
+    sizes.rows[CLF_I_OF_PSE] = rows_for(sizes.key_tile, sizes.side);
     return sizes;
+}
+
+static int64_t rows_per_tile(const building *building) {
+    return building->variant == CLF_VARIANT_CPU ? building->cpu.rows
+                                                : building->sizes.rows[CLF_I_OF_QUERY];
+}
+
+static int64_t keys_per_tile(const building *building) {
+    return building->variant == CLF_VARIANT_CPU ? KEYS_PER_VECTOR * building->cpu.key_vectors
+                                                : building->sizes.rows[CLF_I_OF_KEY];
 }
 
 static size_t local_memory(const tile_sizes *sizes, owned of) {
     const int64_t rows = sizes->rows[of];
-    const int64_t block_rows = of == OF_KEY ? sizes->key_tile : rows;
+    const int64_t block_rows = of == CLF_I_OF_KEY ? sizes->key_tile : rows;
     return (size_t)(4 * ((rows + sizes->key_tile) * (sizes->depth_chunk + 1) +
-                         2 * rows * (sizes->key_tile + 1) + ROW_FLOATS * block_rows + 2));
+                         2 * rows * (sizes->key_tile + 1) +
+                         CLF_I_ATTENTION_ROW_FLOATS * block_rows + 2));
 }
 
 /* ---- The problem ---- */
@@ -185,7 +182,7 @@ static void set_problem(building *building) {
     clf_i_attention_copy_axes(&geometry->grad_key, problem->grad_key_strides);
     clf_i_attention_copy_axes(&geometry->grad_value, problem->grad_value_strides);
     problem->scale = (float)request->args.scale;
-    if (pse_has_gradient(request)) {
+    if (building->pse_has_gradient) {
         set_pse(request, problem);
     }
 }
@@ -207,13 +204,14 @@ static clf_status add_tables(building *building) {
         {tables->key_tiles, tables->num_key_tiles * sizeof *tables->key_tiles,
          &building->key_tiles},
     };
+    const size_t count = sizeof all / sizeof all[0] - (building->variant == CLF_VARIANT_CPU);
     clf_status status = CLF_SUCCESS;
-    for (size_t i = 0; i < sizeof all / sizeof all[0] && status == CLF_SUCCESS; ++i) {
+    for (size_t i = 0; i < count && status == CLF_SUCCESS; ++i) {
         status = clf_i_plan_add_table(building->plan, all[i].data, all[i].size, all[i].number);
     }
-    building->workspace = clf_i_plan_reserve_workspace(
+    building->rows = clf_i_plan_reserve_workspace(
         building->plan, (size_t)(building->request->geometry.num_heads * tables->num_rows) *
-                            ROW_FLOATS * sizeof(float));
+                            CLF_I_ATTENTION_ROW_FLOATS * sizeof(float));
     return status;
 }
 
@@ -230,13 +228,19 @@ static bool depth_is_contiguous(const clf_i_attention_geometry *geometry) {
     return is_contiguous;
 }
 
+void clf_i_attention_grad_define(const building *building, clf_i_attention_launch *launch) {
+    clf_i_attention_launch_common(building->request, launch);
+    clf_i_attention_launch_define(launch, "CLF_ATTENTION_DEPTH_CONTIGUOUS",
+                                  depth_is_contiguous(&building->request->geometry));
+}
+
 static int64_t num_units(const building *building, owned of) {
     const clf_i_attention_geometry *geometry = &building->request->geometry;
     const clf_i_attention_grad_problem *problem = &building->grad_problem;
     switch (of) {
-    case OF_QUERY:
+    case CLF_I_OF_QUERY:
         return (int64_t)building->tables.common.num_tiles * geometry->num_heads;
-    case OF_KEY:
+    case CLF_I_OF_KEY:
         return (int64_t)building->tables.num_key_tiles * geometry->num_key_heads;
     default:
         return divide_up(geometry->key_length, building->sizes.key_tile) *
@@ -248,10 +252,10 @@ static int64_t num_units(const building *building, owned of) {
 
 static void add_results(clf_i_attention_launch *launch, owned of) {
     static const clf_slot results[][4] = {
-        [OF_QUERY] = {CLF_SLOT_ATTENTION_IN, CLF_SLOT_SOFTMAX_MAX, CLF_SLOT_SOFTMAX_SUM,
-                      CLF_SLOT_GRAD_QUERY},
-        [OF_KEY] = {CLF_SLOT_GRAD_KEY, CLF_SLOT_GRAD_VALUE},
-        [OF_PSE] = {CLF_SLOT_GRAD_PSE},
+        [CLF_I_OF_QUERY] = {CLF_SLOT_ATTENTION_IN, CLF_SLOT_SOFTMAX_MAX, CLF_SLOT_SOFTMAX_SUM,
+                            CLF_SLOT_GRAD_QUERY},
+        [CLF_I_OF_KEY] = {CLF_SLOT_GRAD_KEY, CLF_SLOT_GRAD_VALUE},
+        [CLF_I_OF_PSE] = {CLF_SLOT_GRAD_PSE},
     };
     clf_i_attention_launch_slot(launch, CLF_SLOT_GRAD_OUTPUT);
     for (size_t i = 0; i < 4 && results[of][i] != (clf_slot)0; ++i) {
@@ -264,12 +268,10 @@ static clf_status launch_gradient(const building *building, owned of) {
     const tile_sizes *sizes = &building->sizes;
     clf_i_attention_launch launch;
     clf_i_attention_launch_begin(&launch, KERNEL);
-    clf_i_attention_launch_common(request, &launch);
+    clf_i_attention_grad_define(building, &launch);
     clf_i_attention_launch_define(&launch, "CLF_ATTENTION_GRAD_OF", of);
     /* Only the content of a mask can leave a row without a pair and not make it zero. */
     clf_i_attention_launch_define(&launch, "CLF_ATTENTION_EVEN_ROWS", request->pairs.reads_mask);
-    clf_i_attention_launch_define(&launch, "CLF_ATTENTION_DEPTH_CONTIGUOUS",
-                                  depth_is_contiguous(&request->geometry));
     clf_i_attention_launch_define(&launch, "CLF_ATTENTION_ROWS", sizes->rows[of]);
     clf_i_attention_launch_define(&launch, "CLF_ATTENTION_KEY_TILE", sizes->key_tile);
     clf_i_attention_launch_define(&launch, "CLF_ATTENTION_DEPTH_CHUNK", sizes->depth_chunk);
@@ -281,11 +283,11 @@ static clf_status launch_gradient(const building *building, owned of) {
     clf_i_attention_launch_argument(&launch, (clf_i_argument)CLF_I_TABLE(building->sequence_table));
     clf_i_attention_launch_argument(&launch,
                                     (clf_i_argument)CLF_I_TABLE(building->grad_sequence_table));
-    if (of != OF_PSE) {
-        const size_t tiles = of == OF_QUERY ? building->query_tiles : building->key_tiles;
+    if (of != CLF_I_OF_PSE) {
+        const size_t tiles = of == CLF_I_OF_QUERY ? building->query_tiles : building->key_tiles;
         clf_i_attention_launch_argument(&launch, (clf_i_argument)CLF_I_TABLE(tiles));
     }
-    clf_i_attention_launch_argument(&launch, (clf_i_argument)CLF_I_WORKSPACE(building->workspace));
+    clf_i_attention_launch_argument(&launch, (clf_i_argument)CLF_I_WORKSPACE(building->rows));
     clf_i_attention_launch_argument(&launch, (clf_i_argument)CLF_I_VALUE(building->problem));
     clf_i_attention_launch_argument(&launch, (clf_i_argument)CLF_I_VALUE(building->grad_problem));
     launch.step.local_memory = local_memory(sizes, of);
@@ -295,24 +297,29 @@ static clf_status launch_gradient(const building *building, owned of) {
     return clf_i_plan_add_step(building->plan, &launch.step);
 }
 
+/* The first one also leaves what the others need of each row. */
+static clf_status add_portable(const building *building) {
+    const clf_status status = launch_gradient(building, CLF_I_OF_QUERY);
+    return status == CLF_SUCCESS ? launch_gradient(building, CLF_I_OF_KEY) : status;
+}
+
 static clf_status add_launches(building *building) {
+    const bool is_cpu = building->variant == CLF_VARIANT_CPU;
     building->sizes = choose_sizes(building);
-    clf_status status =
-        clf_i_attention_grad_tables_make(building->request, building->sizes.rows[OF_QUERY],
-                                         building->sizes.rows[OF_KEY], &building->tables);
+    clf_status status = clf_i_attention_grad_tables_make(
+        building->request, rows_per_tile(building), keys_per_tile(building), &building->tables);
     if (status == CLF_SUCCESS) {
         set_problem(building);
         status = add_tables(building);
     }
-    /* The first one also leaves what the others need of each row. */
-    if (status == CLF_SUCCESS) {
-        status = launch_gradient(building, OF_QUERY);
+    if (status == CLF_SUCCESS && is_cpu) {
+        building->cpu.num_chunks = clf_i_attention_grad_cpu_chunks(building);
     }
     if (status == CLF_SUCCESS) {
-        status = launch_gradient(building, OF_KEY);
+        status = is_cpu ? clf_i_attention_grad_add_cpu(building) : add_portable(building);
     }
-    return status == CLF_SUCCESS && pse_has_gradient(building->request)
-               ? launch_gradient(building, OF_PSE)
+    return status == CLF_SUCCESS && building->pse_has_gradient && !building->pse_is_per_pair
+               ? launch_gradient(building, CLF_I_OF_PSE)
                : status;
 }
 
@@ -323,10 +330,11 @@ static clf_status set_parameters(const building *building) {
         const char *name;
         int64_t value;
     } parameters[] = {
-        {"rows_per_tile", building->sizes.rows[OF_QUERY]},
-        {"keys_per_tile", building->sizes.rows[OF_KEY]},
+        {"rows_per_tile", rows_per_tile(building)},
+        {"keys_per_tile", keys_per_tile(building)},
         {"row_tiles", (int64_t)building->tables.common.num_tiles},
         {"key_tiles", (int64_t)building->tables.num_key_tiles},
+        {"key_splits", building->variant == CLF_VARIANT_CPU ? building->cpu.num_chunks : 1},
         {"dropout_elements", clf_i_attention_num_elements(&building->request->geometry)},
     };
     clf_status status = CLF_SUCCESS;
@@ -361,14 +369,30 @@ static void set_cost(const building *building) {
 
 /* ---- The plan ---- */
 
+static const char *cpu_refusal(const building *building) {
+    const clf_i_capabilities *capabilities = clf_i_plan_capabilities(building->plan);
+    const char *refusal = clf_i_variant_refusal(capabilities, CLF_VARIANT_CPU);
+    return refusal == NULL && building->cpu.local_memory > capabilities->local_memory
+               ? "the head dimension needs more local memory than the device has"
+               : refusal;
+}
+
+static clf_status choose_variant(building *building) {
+    building->cpu =
+        clf_i_attention_grad_cpu_sizes_make(clf_i_plan_device(building->plan), building->request);
+    const clf_i_variant_option options[] = {{CLF_VARIANT_CPU, cpu_refusal(building)},
+                                            {CLF_VARIANT_PORTABLE, NULL}};
+    return clf_i_plan_choose_variant(building->plan, building->request->args.variant, options,
+                                     sizeof options / sizeof options[0], &building->variant);
+}
+
 static clf_status fill_plan(building *building) {
     const clf_i_attention_request *request = building->request;
-    const clf_i_variant_option option = {CLF_VARIANT_PORTABLE, NULL};
-    clf_variant variant = CLF_VARIANT_AUTO;
     clf_status status = add_tensors(request, building->plan);
     if (status == CLF_SUCCESS) {
-        status =
-            clf_i_plan_choose_variant(building->plan, request->args.variant, &option, 1, &variant);
+        status = choose_variant(building);
+        building->pse_has_gradient = pse_has_gradient(request);
+        building->pse_is_per_pair = pse_is_per_pair(building);
     }
     if (status == CLF_SUCCESS) {
         status = clf_i_attention_set_text(request, building->plan);

@@ -110,7 +110,10 @@ typedef struct clf_flash_attention_grad_args {
  * Plans the gradient. Slots: QUERY, KEY, VALUE, PSE, DROP_MASK, ATTEN_MASK (those given and read),
  * GRAD_OUTPUT, ATTENTION_IN, SOFTMAX_MAX, SOFTMAX_SUM, GRAD_QUERY, GRAD_KEY, GRAD_VALUE, GRAD_PSE
  * (if given). Gradients must not overlap each other or an input. Workspace: 12 bytes for each query
- * row of each head. Deterministic: the same bits each time. Variants: portable.
+ * row of each head; the variant cpu adds D floats, D rounded up to 16, as many times as it splits
+ * the keys (with few heads, at most once for each 256 keys). Deterministic: the same bits each time,
+ * and on devices with as many compute units. Variants: portable, cpu (there, too, sums over
+ * batch elements or rows for grad_pse are the portable kernel's, and slow).
  *
  * CLF_ERR_PARAM_NULLPTR: a required pointer is NULL. CLF_ERR_PARAM_INVALID: dtype, layout, rank,
  * head_num, head dimension, buffer, grad_pse without pse. CLF_ERR_TILING: shapes, lengths, tokens,

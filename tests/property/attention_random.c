@@ -1,6 +1,6 @@
 /*
  * Random cases of attention and of its gradient against their references: every two of their
- * properties together, at least CLFORMER_TEST_CASES of them (by default 2000, and 1000 of the
+ * properties together, at least CLFORMER_TEST_CASES of them (by default 2000, and 1500 of the
  * gradient). CTest runs each by its filter.
  */
 #include <stdio.h>
@@ -146,7 +146,7 @@ static void test_attention_random_cases_match_the_reference(void **state) {
 
 static void test_attention_grad_random_cases_match_the_reference(void **state) {
     const test_session *session = (const test_session *)*state;
-    const subject of = {session, attention_grad_case_run, false, 1000};
+    const subject of = {session, attention_grad_case_run, session->has_cpu_variant, 1500};
     run_all(&of);
 }
 

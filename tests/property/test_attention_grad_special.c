@@ -161,6 +161,41 @@ static void test_attention_grad_gives_the_same_bits_each_time(void **state) {
     attention_grad_tensors_free(&first);
 }
 
+/* ---- Large ones, which random cases are not ---- */
+
+/* Few heads and many keys, whose parts are added up, with and without a block that is not full; and
+ * depths for which blocks must shrink. */
+static void test_attention_grad_of_many_keys_and_large_depths(void **state) {
+    const test_session *session = (const test_session *)*state;
+    static const struct {
+        int64_t query;
+        int64_t key;
+        int64_t depth;
+        int64_t value_depth;
+        clf_dtype dtype;
+        int64_t mode;
+    } cases[] = {
+        {70, 1100, 20, 20, CLF_DTYPE_FP32, 3}, {64, 1024, 64, 64, CLF_DTYPE_FP16, 2},
+        {600, 600, 64, 48, CLF_DTYPE_FP32, 2}, {200, 130, 128, 128, CLF_DTYPE_BF16, 3},
+        {37, 70, 300, 256, CLF_DTYPE_FP32, 2}, {70, 37, 768, 768, CLF_DTYPE_FP16, 3},
+        {33, 20, 768, 700, CLF_DTYPE_FP32, 2},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        attention_case tested = attention_case_default();
+        attention_case_set_lengths(&tested, cases[i].query, cases[i].key);
+        tested.batch = 1;
+        tested.heads = 2;
+        tested.key_heads = 1;
+        tested.depth = cases[i].depth;
+        tested.value_depth = cases[i].value_depth;
+        tested.scale = 1.0 / sqrt((double)cases[i].depth);
+        tested.dtype = cases[i].dtype;
+        tested.mask_form = TEST_MASK_COMPRESSED;
+        tested.mode = cases[i].mode;
+        assert_true(attention_grad_case_run(session, &tested));
+    }
+}
+
 /* ---- Nothing to compute ---- */
 
 static void test_attention_grad_of_nothing_is_zero(void **state) {
@@ -192,7 +227,7 @@ static void test_attention_grad_of_nothing_is_zero(void **state) {
 
 /* ---- What is refused ---- */
 
-static void test_attention_grad_refuses_overlaps_and_other_variants(void **state) {
+static void test_attention_grad_refuses_overlaps_and_unknown_variants(void **state) {
     const test_session *session = (const test_session *)*state;
     const attention_case tested = attention_case_default();
     attention_grad_tensors tensors;
@@ -205,9 +240,9 @@ static void test_attention_grad_refuses_overlaps_and_other_variants(void **state
                      CLF_ERR_PARAM_INVALID);
     assert_null(plan);
     args = tensors.args;
-    args.variant = CLF_VARIANT_CPU;
+    args.variant = (clf_variant)7;
     assert_int_equal(clf_flash_attention_grad_plan(session->device, &args, &plan),
-                     CLF_ERR_UNSUPPORTED);
+                     CLF_ERR_PARAM_INVALID);
     assert_null(plan);
     assert_int_equal(clf_flash_attention_grad_plan(session->device, NULL, &plan),
                      CLF_ERR_PARAM_NULLPTR);
@@ -243,6 +278,7 @@ static void test_attention_grad_plans_tell_their_work(void **state) {
     attention_call_make(&call, "layout=BNSD heads=4 query=1,4,4096,64 key=1,2,4096,64 "
                                "value=1,2,4096,64 out=1,4,4096,64 max=1,4,4096,8 sum=1,4,4096,8 "
                                "mode=2 mask=2048,2048");
+    call.grad_args.variant = CLF_VARIANT_PORTABLE;
     test_succeeds(clf_flash_attention_grad_plan(session->device, &call.grad_args, &plan));
     assert_int_equal(clf_plan_workspace_size(plan), 4 * 4096 * 3 * sizeof(float));
     json_t *description = test_plan_json(plan);
@@ -302,8 +338,9 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_attention_grad_takes_the_results_of_the_forward),
         cmocka_unit_test(test_attention_grad_obeys_the_laws),
         cmocka_unit_test(test_attention_grad_gives_the_same_bits_each_time),
+        cmocka_unit_test(test_attention_grad_of_many_keys_and_large_depths),
         cmocka_unit_test(test_attention_grad_of_nothing_is_zero),
-        cmocka_unit_test(test_attention_grad_refuses_overlaps_and_other_variants),
+        cmocka_unit_test(test_attention_grad_refuses_overlaps_and_unknown_variants),
         cmocka_unit_test(test_attention_grad_each_violation_has_its_code_and_sentence),
         cmocka_unit_test(test_attention_grad_plans_tell_their_work),
         cmocka_unit_test(test_attention_grad_needs_every_slot),

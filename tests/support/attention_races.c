@@ -29,6 +29,9 @@ typedef struct attention_race {
 #define MERGE    "clf_flash_attention_merge", CLF_VARIANT_PORTABLE
 #define GRAD     "clf_flash_attention_grad_portable", CLF_VARIANT_PORTABLE
 #define ZERO     "clf_flash_attention_grad_zero", CLF_VARIANT_PORTABLE
+#define GRAD_CPU "clf_flash_attention_grad_cpu", CLF_VARIANT_CPU
+#define ROWS     "clf_flash_attention_grad_rows_cpu", CLF_VARIANT_CPU
+#define SUM      "clf_flash_attention_grad_sum_cpu", CLF_VARIANT_CPU
 #define NO_MASK  TEST_ATTENTION_NO_MASK, 0
 #define NO_EXTRA TEST_BIAS_NONE, TEST_DROPOUT_NONE
 
@@ -55,6 +58,16 @@ static const attention_race races[] = {
     {GRAD, CLF_DTYPE_BF16, 1, 1, 19, 19, 40, TEST_MASK_COMPRESSED, 2, TEST_BIAS_SLOPES,
      TEST_DROPOUT_GENERATED},
     {GRAD, CLF_DTYPE_FP32, 2, 2, 70, 11, 5, NO_MASK, TEST_BIAS_BN1S, TEST_DROPOUT_NONE},
+    {GRAD_CPU, CLF_DTYPE_FP32, 1, 1, 32, 64, 16, NO_MASK, NO_EXTRA},
+    {GRAD_CPU, CLF_DTYPE_FP16, 2, 1, 17, 37, 7, TEST_MASK_SS, 0, TEST_BIAS_BNSS, TEST_DROPOUT_BITS},
+    {GRAD_CPU, CLF_DTYPE_BF16, 1, 1, 35, 35, 24, TEST_MASK_COMPRESSED, 2, TEST_BIAS_SLOPES,
+     TEST_DROPOUT_GENERATED},
+    {ROWS, CLF_DTYPE_FP32, 1, 1, 16, 16, 16, NO_MASK, NO_EXTRA},
+    {ROWS, CLF_DTYPE_FP16, 2, 1, 13, 11, 7, NO_MASK, NO_EXTRA},
+    {ROWS, CLF_DTYPE_BF16, 1, 1, 9, 16, 24, NO_MASK, NO_EXTRA},
+    {SUM, CLF_DTYPE_FP32, 1, 1, 5, 512, 16, NO_MASK, NO_EXTRA},
+    {SUM, CLF_DTYPE_FP16, 1, 1, 7, 523, 7, NO_MASK, NO_EXTRA},
+    {SUM, CLF_DTYPE_BF16, 1, 1, 6, 512, 24, NO_MASK, NO_EXTRA},
     {ZERO, CLF_DTYPE_FP32, 1, 1, 0, 16, 8, NO_MASK, NO_EXTRA},
     {ZERO, CLF_DTYPE_FP16, 2, 1, 0, 37, 7, NO_MASK, NO_EXTRA},
     {ZERO, CLF_DTYPE_BF16, 1, 1, 19, 19, 8, NO_MASK, TEST_BIAS_SLOPES, TEST_DROPOUT_NONE},
