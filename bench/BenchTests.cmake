@@ -25,12 +25,14 @@ bench_script(bench_help_fits_a_screen CheckHelpSize)
 bench_script(bench_formats_softmax CheckFormats OPERATOR=softmax QUICK_CASES=3)
 bench_script(bench_formats_softmax_grad CheckFormats OPERATOR=softmax_grad QUICK_CASES=3)
 bench_script(bench_formats_attention CheckFormats OPERATOR=attention QUICK_CASES=4)
+bench_script(bench_formats_attention_grad CheckFormats OPERATOR=attention_grad QUICK_CASES=4)
 bench_script(bench_formats_ffn CheckFormats OPERATOR=ffn QUICK_CASES=8 WITHOUT_FP32=4)
 bench_script(bench_formats_floyd CheckFormats OPERATOR=floyd QUICK_CASES=3)
 bench_script(bench_formats_floyd_grad CheckFormats OPERATOR=floyd_grad QUICK_CASES=3)
 bench_script(bench_compare CheckCompare)
 bench_script(bench_problem_again_softmax CheckProblemAgain OPERATOR=softmax)
 bench_script(bench_problem_again_attention CheckProblemAgain OPERATOR=attention)
+bench_script(bench_problem_again_attention_grad CheckProblemAgain OPERATOR=attention_grad)
 bench_script(bench_problem_again_ffn CheckProblemAgain OPERATOR=ffn)
 bench_script(bench_problem_again_floyd CheckProblemAgain OPERATOR=floyd)
 bench_script(bench_problem_again_floyd_grad CheckProblemAgain OPERATOR=floyd_grad)
@@ -42,6 +44,9 @@ bench_expect(bench_help_all 0 "--min-time.*Exit codes" --help-all)
 bench_expect(bench_info 0 "Chosen: .*GB/s, read and written.*GFLOP/s" info)
 bench_expect(bench_list 0 "seed +6 +8,16,512,512.*softmax_grad:" list)
 bench_expect(bench_list_attention 0 "attention: .*seed +3d64 +8,16,512,2048,64 .*peer +openblas"
+    list --suite seed)
+bench_expect(bench_list_attention_grad 0
+    "attention_grad: .*seed +causal128 +1,8,2048,2048,128 +mask causal .*seed +3d64 +8,16,512,2048,64 .*peer +torch"
     list --suite seed)
 bench_expect(bench_list_ffn 0 "ffn: .*seed +moe-w4 +1954,2560,5120,2560 +mode weight-int4, E 16 .*peer +onednn"
     list --suite seed)
@@ -66,6 +71,13 @@ bench_expect(bench_explain_floyd_grad 0 "variant: .*traffic: 2[.]9491[0-9] MB. a
 # Visited pairs alone are counted: (256 * 257 / 2) * 4 heads * 256 operations.
 bench_expect(bench_visited_pairs 0 "arithmetic: 33[.]6855 MFLOP" explain attention --case causal
     --suite quick --dtype fp32 --no-peaks)
+# Operations: 2 * (3 * 40 + 2 * 24) for each of 2 * 3 * 97 * 83 pairs. Bytes: 4 * 2 * 2 * 3 * (97 + 83) * (40 + 24) of
+# matrices, each there twice, 4 * 2 * 2 * 3 * 97 * 8 of statistics, 2 * 97 * 83 of the mask.
+bench_expect(bench_explain_attention_grad 0 "variant: .*traffic: 0[.]60631 MB. arithmetic: 16[.]2308 MFLOP"
+    explain attention_grad --suite quick --case ragged --dtype fp32 --no-peaks)
+# 640 operations for each of (128 * 129 / 2) * 4 pairs.
+bench_expect(bench_visited_grad_pairs 0 "arithmetic: 21[.]1354 MFLOP" explain attention_grad --case causal
+    --suite quick --dtype fp32 --no-peaks)
 bench_expect(bench_recorded_attention 0
     "minilm .*[0-9]  ok\n +largest difference from PyTorch" run attention --suite real --dtype fp32
     --verify full --min-time 0)
@@ -86,6 +98,21 @@ bench_expect(bench_dropout 0 "own .*  ok" run attention --shape 2,2,20,16 --mask
     --keep-prob 0.8 --pse bias --dtype fp16 --verify full --min-time 0)
 bench_expect(bench_alibi 0 "own .*  ok" run attention --shape 2,2,20,16 --mask causal-top-left
     --pse alibi --dtype fp32 --verify full --min-time 0)
+bench_expect(bench_own_attention_grad 0 "own +2,4,33,65,40 +band 7,3 .*  ok" run attention_grad
+    --shape 2,4,33,65,40 --kv-heads 2 --value-dim 24 --layout SBH --mask band --pre-tokens 7
+    --next-tokens 3 --scale 0.2 --dtype bf16 --verify full --min-time 0)
+bench_expect(bench_grad_varlen 0 "own +1,2,5,9,32 +mode 7 all,-2 .*  ok" run attention_grad
+    --shape 1,2,5,9,32 --lengths 3,2:6 --sparse-mode 7 --next-tokens -2 --dtype fp16
+    --verify full --min-time 0)
+bench_expect(bench_grad_prefix 0 "own .*prefix 5 .*  ok" run attention_grad --shape 2,2,20,16
+    --mask prefix --prefix 5 --dtype fp32 --verify full --min-time 0)
+bench_expect(bench_grad_dropout 0 "own .*  ok" run attention_grad --shape 2,2,20,16 --mask bnss
+    --keep-prob 0.8 --pse bias --dtype fp16 --verify full --min-time 0)
+bench_expect(bench_grad_alibi 0 "own .*  ok" run attention_grad --shape 2,2,20,16
+    --mask causal-top-left --pse alibi --dtype fp32 --verify full --min-time 0)
+# 32 groups of 8 rows of each of the four gradients.
+bench_expect(bench_grad_sample 0 "\"rows_checked\":1024,.*\"ok\":true" run attention_grad
+    --shape 2,3,150,140,32 --pse bias --dtype fp32 --min-time 0 --format json)
 bench_expect(bench_ffn_portable 0 "own +17,24,10,24 +int8, E 2 +bf16 +portable .*[0-9]  ok" run ffn
     --shape 17,24,10 --mode int8 --expert-tokens 0,17 --bias none --dtype bf16 --variant portable
     --verify full --min-time 0)
@@ -126,6 +153,9 @@ bench_expect(bench_onednn_int8_answers 0 "onednn: ([0-9.]+ ms|left out: (this bu
     --shape 40,64,96 --mode int8 --dtype fp16 --peers onednn --min-time 0)
 bench_expect(bench_torch_attention_answers 0 "torch: ([0-9.]+ ms|left out).*torch: ([0-9.]+ ms|left)"
     run attention --suite quick --case ragged,gqa --dtype fp32 --peers torch --min-time 0)
+bench_expect(bench_torch_attention_grad_answers 0
+    "causal .*torch: ([0-9.]+ ms|left out).*varlen .*torch: ([0-9.]+ ms|left out)" run attention_grad
+    --suite quick --case causal,varlen --dtype fp32 --peers torch --min-time 0)
 bench_expect(bench_openblas_floyd_answers 0
     "openblas: ([0-9.]+ ms|left out: this).*openblas-plain: ([0-9.]+ ms|left out: this).*openblas: ([0-9.]+ ms|left out: this).*openblas-plain: ([0-9.]+ ms|left out: this)"
     run floyd --suite quick --case odd,ragged --dtype fp16 --peers openblas,openblas-plain --min-time 0)
@@ -148,6 +178,8 @@ bench_expect(bench_bad_letter 2 "unknown option '-Z'" run softmax -Z)
 bench_expect(bench_no_operator 2 "needs an operator: softmax" run)
 bench_expect(bench_bad_operator 2 "unknown operator 'sofmax'. accepted: softmax" run sofmax)
 bench_expect(bench_bad_suite 2 "--suite: 'all'.*accepted: seed, quick" run softmax --suite all)
+bench_expect(bench_grad_without_recorded 2 "--suite: 'real'.*accepted: seed, quick, extra, demo" run
+    attention_grad --suite real)
 bench_expect(bench_bad_case 2 "--case: '9'.*accepted: 1, 2" run softmax --case 9 --suite seed)
 bench_expect(bench_bad_dtype 2 "--dtype: 'fp64'.*accepted: a list of" run softmax --dtype fp64)
 bench_expect(bench_bad_variant 2 "--variant: 'gpu'.*accepted: auto" run softmax --variant gpu)

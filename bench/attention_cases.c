@@ -1,8 +1,10 @@
 /*
- * Cases of attention. Suite "seed": the cases of the FlashAttentionScore operator document (CANN),
+ * Cases of attention and its gradient. Suite "seed": the cases of the FlashAttentionScore operator document (CANN),
  * B, N, Sq, Skv numbered as there, each with D = 64 and 128; and the forms that users meet: full,
  * causal, banded, ragged, masked, decoding, several sequences in one call. Suite "quick": small
- * ones. Suite "demo": some of the document's. Suite "real": recorded tensors of a model.
+ * ones. Suite "demo": some of the document's. Suite "real": recorded tensors of a model. The gradient
+ * has the document's cases and the full and causal ones in "seed", the other forms in "extra", and
+ * small ones in "demo".
  */
 #include "attention_setup.h"
 
@@ -51,5 +53,50 @@ const case_entry attention_cases[] = {
     {"demo", "6d128", "shape=8,16,512,512,128"},
     {"demo", "7d64", "shape=8,16,512,256,64"},
     {"real", "minilm", "tensors=minilm"},
+    {NULL, NULL, NULL},
+};
+
+const case_entry attention_grad_cases[] = {
+    {"seed", "full64", "shape=1,8,2048,64"},
+    {"seed", "full128", "shape=1,8,2048,128"},
+    {"seed", "causal64", "shape=1,8,2048,64 mask=causal"},
+    {"seed", "causal128", "shape=1,8,2048,128 mask=causal"},
+    {"seed", "1d64", "shape=1,8,4096,4096,64"},
+    {"seed", "1d128", "shape=1,8,4096,4096,128"},
+    {"seed", "2d64", "shape=4,32,2048,2048,64"},
+    {"seed", "2d128", "shape=4,32,2048,2048,128"},
+    {"seed", "3d64", "shape=8,16,512,2048,64"},
+    {"seed", "3d128", "shape=8,16,512,2048,128"},
+    {"seed", "4d64", "shape=8,16,512,1024,64"},
+    {"seed", "4d128", "shape=8,16,512,1024,128"},
+    {"seed", "5d64", "shape=8,16,512,1536,64"},
+    {"seed", "5d128", "shape=8,16,512,1536,128"},
+    {"seed", "6d64", "shape=8,16,512,512,64"},
+    {"seed", "6d128", "shape=8,16,512,512,128"},
+    {"seed", "7d64", "shape=8,16,512,256,64"},
+    {"seed", "7d128", "shape=8,16,512,256,128"},
+    {"seed", "8d64", "shape=4,4,2048,2048,64"},
+    {"seed", "8d128", "shape=4,4,2048,2048,128"},
+    {"quick", "causal", "shape=1,4,128,64 mask=causal"},
+    {"quick", "ragged", "shape=2,3,97,83,40 mask=b1ss layout=BSND value-dim=24"},
+    {"quick", "gqa", "shape=2,8,5,177,64 kv-heads=2 keep-prob=0.8"},
+    {"quick", "varlen", "shape=1,2,150,64 mask=band pre-tokens=32 lengths=64,23,63"},
+    {"extra", "band64", "shape=1,8,2048,64 mask=band pre-tokens=255"},
+    {"extra", "band128", "shape=1,8,2048,128 mask=band pre-tokens=255"},
+    {"extra", "ragged64", "shape=1,8,2047,2001,64"},
+    {"extra", "ragged128", "shape=1,8,2047,2001,128"},
+    {"extra", "dense64", "shape=1,8,2048,64 mask=dense"},
+    {"extra", "dense128", "shape=1,8,2048,128 mask=dense"},
+    {"extra", "gqa128", "shape=1,32,1024,128 kv-heads=8 mask=causal"},
+    {"extra", "varlen64", "shape=1,8,4096,64 mask=causal " LENGTHS},
+    {"extra", "varlen128", "shape=1,8,4096,128 mask=causal " LENGTHS},
+    {"extra", "bsh64", "shape=1,8,2048,64 mask=causal layout=BSH"},
+    {"extra", "bias64", "shape=1,8,2048,64 pse=bias"},
+    {"extra", "alibi64", "shape=1,8,2048,64 mask=causal pse=alibi"},
+    {"extra", "dropout64", "shape=1,8,2048,64 keep-prob=0.9"},
+    {"extra", "band8k", "shape=1,1,8192,64 mask=band pre-tokens=1023"},
+    {"extra", "band32k", "shape=1,1,32768,64 mask=band pre-tokens=1023"},
+    {"demo", "full", "shape=1,8,512,64"},
+    {"demo", "causal", "shape=1,8,1024,64 mask=causal"},
     {NULL, NULL, NULL},
 };

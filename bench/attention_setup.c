@@ -1,4 +1,4 @@
-/* Attention problems: what the attributes make together, tensors, and the operator's arguments. */
+/* Attention problems: what the attributes make together, and as text. */
 #include "attention_setup.h"
 
 #include <math.h>
@@ -9,26 +9,13 @@
 #include "real_data.h"
 #include "terminal.h"
 
-/* Half of the places, as the operator's own tests draw their masks. */
-static const double mask_probability = 0.5;
-
-/* Products of D such numbers, divided by sqrt(D), spread by 4/3: as peaked as trained models'. */
-static const double input_range = 2.0;
-
 /* The library has its own, sharper checks. */
 static const int64_t most_elements = INT64_C(1) << 40;
 
-static const char *const layout_names[] = {"BNSD", "BSND", "BSH", "SBH", "TND"};
-
-/* The statistics hold this many equal copies; a compressed mask has these sizes. */
-enum { STATISTIC_COPIES = 8, COMPRESSED = 2048, COMPRESSED_PREFIX_ROWS = 3072 };
+const char *const attention_layout_names[] = {"BNSD", "BSND", "BSH", "SBH", "TND"};
 
 static bool mode_is_compressed(int64_t mode) {
     return mode != 0 && mode != 1 && mode != 5;
-}
-
-bool attention_reads_mask(const attention_problem *problem) {
-    return problem->mask != ATTENTION_MASK_NONE && problem->mask != ATTENTION_MASK_COMPRESSED;
 }
 
 /* ---- What the attributes make together ----------------------------------------------------- */
@@ -68,7 +55,8 @@ static bool complete_lengths(attention_problem *problem) {
                    : fail("--layout: TND needs --lengths, the lengths of the sequences");
     }
     if (problem->has_layout && problem->layout != ATTENTION_TND) {
-        return fail("--layout: with --lengths it is TND, not %s", layout_names[problem->layout]);
+        return fail("--layout: with --lengths it is TND, not %s",
+                    attention_layout_names[problem->layout]);
     }
     problem->layout = ATTENTION_TND;
     int64_t queries = problem->query_ends[count - 1];
@@ -238,7 +226,7 @@ void attention_print(const void *opaque, problem_text *out) {
         append(out->attributes, sizeof out->attributes, text);
     }
     if (problem->layout != ATTENTION_BNSD) {
-        snprintf(text, sizeof text, " layout=%s", layout_names[problem->layout]);
+        snprintf(text, sizeof text, " layout=%s", attention_layout_names[problem->layout]);
         append(out->attributes, sizeof out->attributes, text);
     }
     append(out->attributes, sizeof out->attributes, biases[problem->bias]);
@@ -247,186 +235,4 @@ void attention_print(const void *opaque, problem_text *out) {
         append(out->attributes, sizeof out->attributes, text);
     }
     print_lengths(problem, out->attributes, sizeof out->attributes);
-}
-
-/* ---- Tensors ------------------------------------------------------------------------------- */
-
-static void set_sizes(tensor_info *tensor, int32_t rank, int64_t a, int64_t b, int64_t c,
-                      int64_t d) {
-    const int64_t sizes[] = {a, b, c, d};
-    tensor->rank = rank;
-    memcpy(tensor->shape, sizes, (size_t)rank * sizeof *sizes);
-}
-
-/* Query, key, value or output, in the problem's layout. */
-static tensor_info token_tensor(const attention_problem *problem, clf_dtype dtype, clf_slot slot,
-                                const char *name) {
-    bool has_queries = slot == CLF_SLOT_QUERY || slot == CLF_SLOT_ATTENTION_OUT;
-    int64_t tokens = has_queries ? problem->query_length : problem->key_length;
-    int64_t heads = has_queries ? problem->heads : problem->key_heads;
-    int64_t depth = slot == CLF_SLOT_VALUE || slot == CLF_SLOT_ATTENTION_OUT ? problem->value_depth
-                                                                             : problem->depth;
-    tensor_info tensor = {.slot = slot,
-                          .name = name,
-                          .dtype = dtype,
-                          .fill = slot == CLF_SLOT_ATTENTION_OUT ? FILL_NONE : FILL_UNIFORM,
-                          .low = -input_range,
-                          .high = input_range};
-    switch (problem->layout) {
-    case ATTENTION_BNSD:
-        set_sizes(&tensor, 4, problem->batch, heads, tokens, depth);
-        break;
-    case ATTENTION_BSND:
-        set_sizes(&tensor, 4, problem->batch, tokens, heads, depth);
-        break;
-    case ATTENTION_BSH:
-        set_sizes(&tensor, 3, problem->batch, tokens, heads * depth, 0);
-        break;
-    case ATTENTION_SBH:
-        set_sizes(&tensor, 3, tokens, problem->batch, heads * depth, 0);
-        break;
-    case ATTENTION_TND:
-        set_sizes(&tensor, 3, tokens, heads, depth, 0);
-        break;
-    }
-    return tensor;
-}
-
-static int64_t longest(const int64_t *ends, size_t count) {
-    int64_t most = 0;
-    for (size_t i = 0; i < count; i++) {
-        int64_t length = ends[i] - (i ? ends[i - 1] : 0);
-        most = length > most ? length : most;
-    }
-    return most;
-}
-
-static tensor_info mask_tensor(const attention_problem *problem) {
-    tensor_info tensor = {.slot = CLF_SLOT_ATTEN_MASK,
-                          .name = "atten_mask",
-                          .dtype = CLF_DTYPE_BOOL,
-                          .fill = FILL_MASK,
-                          .low = mask_probability};
-    int64_t rows = problem->query_length;
-    int64_t columns = problem->key_length;
-    if (problem->num_sequences) {
-        rows = longest(problem->query_ends, problem->num_sequences);
-        columns = longest(problem->key_ends, problem->num_sequences);
-    }
-    if (problem->mask == ATTENTION_MASK_COMPRESSED) {
-        tensor.fill = FILL_NONE;
-        set_sizes(&tensor, 2, problem->sparse_mode == 6 ? COMPRESSED_PREFIX_ROWS : COMPRESSED,
-                  COMPRESSED, 0, 0);
-    } else if (problem->mask == ATTENTION_MASK_SS) {
-        set_sizes(&tensor, 2, rows, columns, 0, 0);
-    } else {
-        set_sizes(&tensor, 4, problem->batch,
-                  problem->mask == ATTENTION_MASK_BNSS ? problem->heads : 1, rows, columns);
-    }
-    return tensor;
-}
-
-static tensor_info bias_tensor(const attention_problem *problem, clf_dtype dtype) {
-    bool is_full = problem->bias == ATTENTION_BIAS_FULL;
-    tensor_info tensor = {.slot = CLF_SLOT_PSE,
-                          .name = "pse",
-                          .dtype = is_full ? dtype : CLF_DTYPE_FP32,
-                          .fill = FILL_UNIFORM,
-                          .low = is_full ? -input_range : 0.0,
-                          .high = is_full ? input_range : 0.5};
-    if (is_full) {
-        set_sizes(&tensor, 4, 1, problem->heads, problem->query_length, problem->key_length);
-    } else {
-        set_sizes(&tensor, 1, problem->heads, 0, 0, 0);
-    }
-    return tensor;
-}
-
-static tensor_info statistic_tensor(const attention_problem *problem, clf_slot slot,
-                                    const char *name) {
-    tensor_info tensor = {.slot = slot, .name = name, .dtype = CLF_DTYPE_FP32};
-    if (problem->num_sequences) {
-        set_sizes(&tensor, 3, problem->query_length, problem->heads, STATISTIC_COPIES, 0);
-    } else {
-        set_sizes(&tensor, 4, problem->batch, problem->heads, problem->query_length,
-                  STATISTIC_COPIES);
-    }
-    return tensor;
-}
-
-size_t attention_tensors(const void *opaque, clf_dtype dtype, tensor_info out[MAX_TENSORS]) {
-    const attention_problem *problem = opaque;
-    size_t count = 0;
-    out[count++] = token_tensor(problem, dtype, CLF_SLOT_QUERY, "query");
-    out[count++] = token_tensor(problem, dtype, CLF_SLOT_KEY, "key");
-    out[count++] = token_tensor(problem, dtype, CLF_SLOT_VALUE, "value");
-    if (problem->bias != ATTENTION_BIAS_NONE) {
-        out[count++] = bias_tensor(problem, dtype);
-    }
-    if (problem->mask != ATTENTION_MASK_NONE) {
-        out[count++] = mask_tensor(problem);
-    }
-    out[count++] = statistic_tensor(problem, CLF_SLOT_SOFTMAX_MAX, "softmax_max");
-    out[count++] = statistic_tensor(problem, CLF_SLOT_SOFTMAX_SUM, "softmax_sum");
-    out[count++] = token_tensor(problem, dtype, CLF_SLOT_ATTENTION_OUT, "attention_out");
-    return count;
-}
-
-bool attention_find_tensor(const tensor_info *tensors, size_t count, clf_slot slot, size_t *index) {
-    for (*index = 0; *index < count; ++*index) {
-        if (tensors[*index].slot == slot) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* ---- Arguments ----------------------------------------------------------------------------- */
-
-static void point_at_views(const attention_problem *problem, const clf_tensor *views,
-                           clf_flash_attention_args *args) {
-    tensor_info tensors[MAX_TENSORS];
-    const clf_tensor *found[CLF_SLOT_SOFTMAX_SUM + 1] = {NULL};
-    size_t count = attention_tensors(problem, views[0].dtype, tensors);
-    for (size_t i = 0; i < count; i++) {
-        found[tensors[i].slot] = &views[i];
-    }
-    args->query = found[CLF_SLOT_QUERY];
-    args->key = found[CLF_SLOT_KEY];
-    args->value = found[CLF_SLOT_VALUE];
-    args->pse = found[CLF_SLOT_PSE];
-    args->atten_mask = found[CLF_SLOT_ATTEN_MASK];
-    args->softmax_max = found[CLF_SLOT_SOFTMAX_MAX];
-    args->softmax_sum = found[CLF_SLOT_SOFTMAX_SUM];
-    args->attention_out = found[CLF_SLOT_ATTENTION_OUT];
-}
-
-void attention_fill_call(const attention_problem *problem, const clf_tensor *views,
-                         attention_call *out) {
-    *out = (attention_call){.args = CLF_FLASH_ATTENTION_ARGS};
-    clf_flash_attention_args *args = &out->args;
-    point_at_views(problem, views, args);
-    args->input_layout = layout_names[problem->layout];
-    args->head_num = problem->heads;
-    args->scale = problem->scale;
-    args->keep_prob = problem->keep_prob;
-    args->generate_dropout = problem->keep_prob < 1.0;
-    args->seed = 1;
-    args->sparse_mode = problem->sparse_mode;
-    args->pre_tokens = problem->pre_tokens;
-    args->next_tokens = problem->next_tokens;
-    args->pse_type = problem->bias == ATTENTION_BIAS_SLOPES ? 2 : 1;
-    if (problem->sparse_mode == 6) {
-        args->num_prefix = problem->num_sequences ? problem->num_sequences : (size_t)problem->batch;
-        args->prefix = out->prefix;
-        for (size_t i = 0; i < args->num_prefix; i++) {
-            out->prefix[i] = problem->prefix;
-        }
-    }
-    if (problem->num_sequences) {
-        args->actual_seq_qlen = problem->query_ends;
-        args->num_actual_seq_qlen = problem->num_sequences;
-        args->actual_seq_kvlen = problem->key_ends;
-        args->num_actual_seq_kvlen = problem->num_sequences;
-    }
 }

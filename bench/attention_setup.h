@@ -1,8 +1,10 @@
-/* An attention problem: from text to sizes, mode and lengths, and on to the operator's arguments. */
+/* A problem of attention, forward or gradient: from text to sizes, mode and lengths, and on to the
+ * operators' arguments. */
 #ifndef CLFORMER_BENCH_ATTENTION_SETUP_H
 #define CLFORMER_BENCH_ATTENTION_SETUP_H
 
 #include <clformer/attention.h>
+#include <clformer/attention_grad.h>
 
 #include "operator_benchmark.h"
 
@@ -67,7 +69,10 @@ typedef struct attention_problem {
 
 extern const attribute_entry attention_attributes[];
 extern const case_entry attention_cases[];
+extern const case_entry attention_grad_cases[];
 extern const peer_entry attention_peers[];
+extern const peer_entry attention_grad_peers[];
+extern const char *const attention_layout_names[];
 
 bool attention_set_attribute(void *opaque, const char *name, const char *value);
 bool attention_complete(void *opaque, const char *data_folder);
@@ -80,17 +85,34 @@ bool attention_reads_mask(const attention_problem *problem);
 /* Index of a tensor; false if the problem has none with this slot. */
 bool attention_find_tensor(const tensor_info *tensors, size_t count, clf_slot slot, size_t *index);
 size_t attention_tensors(const void *opaque, clf_dtype dtype, tensor_info out[MAX_TENSORS]);
+size_t attention_grad_tensors(const void *opaque, clf_dtype dtype, tensor_info out[MAX_TENSORS]);
 
-/* The operator's arguments with what they point to; a call must stay where it was filled. */
+/* Tensors of one of the two lists and their views. */
+typedef struct attention_views {
+    const tensor_info *tensors;
+    const clf_tensor *views;
+    size_t count;
+} attention_views;
+
+/* The operators' arguments with what they point to; a call must stay where it was filled, the views
+ * and the problem, too. */
 typedef struct attention_call {
     clf_flash_attention_args args;
     int64_t prefix[ATTENTION_MOST_SEQUENCES];
 } attention_call;
 
-/* `views` as attention_tensors; they and the problem must stay, too. */
-void attention_fill_call(const attention_problem *problem, const clf_tensor *views,
+typedef struct attention_grad_call {
+    clf_flash_attention_grad_args args;
+    attention_call forward;
+} attention_grad_call;
+
+/* From the gradient's tensors, too: the call that made its attention_in and statistics. */
+void attention_fill_call(const attention_problem *problem, const attention_views *from,
                          attention_call *out);
+void attention_fill_grad_call(const attention_problem *problem, const attention_views *from,
+                              attention_grad_call *out);
 
 bool attention_verify(const workload *load, const verify_request *request, verify_result *out);
+bool attention_grad_verify(const workload *load, const verify_request *request, verify_result *out);
 
 #endif

@@ -9,13 +9,8 @@
 #include "benchmark_softmax.h"
 
 const operator_benchmark *const operator_registry[] = {
-    &softmax_benchmark,
-    &softmax_grad_benchmark,
-    &attention_benchmark,
-    &ffn_benchmark,
-    &floyd_benchmark,
-    &floyd_grad_benchmark,
-    NULL,
+    &softmax_benchmark, &softmax_grad_benchmark, &attention_benchmark,  &attention_grad_benchmark,
+    &ffn_benchmark,     &floyd_benchmark,        &floyd_grad_benchmark, NULL,
 };
 
 const operator_benchmark *operator_find(const char *name) {

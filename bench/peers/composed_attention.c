@@ -316,7 +316,8 @@ static bool is_right(const composed *data) {
         views[i] = clf_tensor_contiguous(NULL, load->tensors[i].dtype, load->tensors[i].rank,
                                          load->tensors[i].shape);
     }
-    attention_fill_call(problem, views, &call);
+    const attention_views from = {load->tensors, views, load->num_tensors};
+    attention_fill_call(problem, &from, &call);
     const oracle_attention_inputs inputs = {.query = stored_of(data, CLF_SLOT_QUERY),
                                             .key = stored_of(data, CLF_SLOT_KEY),
                                             .value = stored_of(data, CLF_SLOT_VALUE),

@@ -1,4 +1,4 @@
-/* Attention as a question to PyTorch: sequences, each with the band of its pairs. */
+/* Attention or its gradient as a question to PyTorch: sequences, each with the band of its pairs. */
 #include "attention_visits.h"
 #include "peers/peer_attention.h"
 #include "peers/peer_result.h"

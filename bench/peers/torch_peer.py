@@ -5,7 +5,7 @@ Reads one request per line from standard input, a JSON object with operator, dty
 runs and the problem:
 
   softmax, softmax_grad: shape, mask ("none", "triu" or a list of sizes), scale;
-  attention: batch, heads, key_heads, depth, value_depth, scale, mask ("none", or a tensor of random
+  attention, attention_grad: batch, heads, key_heads, depth, value_depth, scale, mask ("none", or a tensor of random
     bits: "ss", "b1ss", "bnss"), sequences: a list of {queries, keys, low, high}; query i meets the
     keys from i + low to i + high, null limits nothing;
   floyd, floyd_grad: shape (B, H, N, M, K, D), scale, mask ("none"; "zeros" or, of random bits, "b1n1k",
@@ -96,9 +96,8 @@ def attention_mask(torch, request, sequence, device):
     return {"attn_mask": keep}, "a mask as tensor"
 
 
-def attention_function(torch, request, dtype, device):
-    from torch.nn.functional import scaled_dot_product_attention
-
+def attention_calls(torch, request, dtype, device):
+    """A list of query, key, value and keyword arguments; and what is particular about the calls."""
     def tensor(heads, tokens, depth):
         shape = [request["batch"], heads, tokens, depth]
         return torch.empty(shape, dtype=dtype, device=device).uniform_(-2.0, 2.0)
@@ -120,11 +119,32 @@ def attention_function(torch, request, dtype, device):
             remarks.append(how)
     if len(request["sequences"]) > 1:
         remarks.append("a call per sequence")
+    return calls, remarks
+
+
+def attention_function(torch, request, dtype, device):
+    from torch.nn.functional import scaled_dot_product_attention
+    calls, remarks = attention_calls(torch, request, dtype, device)
 
     def work():
         with torch.no_grad():
             return [scaled_dot_product_attention(q, k, v, **arguments)
                     for q, k, v, arguments in calls]
+    return work, ", ".join(remarks) or None
+
+
+def attention_grad_function(torch, request, dtype, device):
+    from torch.nn.functional import scaled_dot_product_attention
+    calls, remarks = attention_calls(torch, request, dtype, device)
+    graphs = []
+    for query, key, value, arguments in calls:
+        inputs = [tensor.requires_grad_(True) for tensor in (query, key, value)]
+        out = scaled_dot_product_attention(*inputs, **arguments)
+        graphs.append((out, inputs, torch.empty_like(out).uniform_(-2.0, 2.0)))
+
+    def work():
+        return [torch.autograd.grad(out, inputs, grad_output, retain_graph=True)
+                for out, inputs, grad_output in graphs]
     return work, ", ".join(remarks) or None
 
 
@@ -173,8 +193,8 @@ def floyd_grad_function(torch, request, dtype, device):
 
 
 FUNCTIONS = {"softmax": softmax_function, "softmax_grad": softmax_grad_function,
-             "attention": attention_function, "floyd": floyd_function,
-             "floyd_grad": floyd_grad_function}
+             "attention": attention_function, "attention_grad": attention_grad_function,
+             "floyd": floyd_function, "floyd_grad": floyd_grad_function}
 
 
 def measure(torch, request):

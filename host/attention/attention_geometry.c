@@ -98,8 +98,13 @@ typedef struct readings {
     reading out;
 } readings;
 
+/* The name of what attention_out is: the gradient has it as an input. */
+static const char *out_name(const clf_i_attention_gradients *gradients) {
+    return gradients != NULL ? "attention_in" : "attention_out";
+}
+
 static clf_status read_all(const layout_rule *rule, const clf_flash_attention_args *args,
-                           readings *all) {
+                           const char *out_argument, readings *all) {
     clf_status status =
         read_tensor(rule, "query", args->query, (known){.heads = args->head_num}, &all->query);
     if (status == CLF_SUCCESS) {
@@ -113,7 +118,7 @@ static clf_status read_all(const layout_rule *rule, const clf_flash_attention_ar
         status = read_tensor(rule, "value", args->value, given, &all->value);
     }
     if (status == CLF_SUCCESS) {
-        status = read_tensor(rule, "attention_out", args->attention_out,
+        status = read_tensor(rule, out_argument, args->attention_out,
                              (known){.heads = args->head_num}, &all->out);
     }
     return status;
@@ -167,7 +172,7 @@ static clf_status check_heads(const readings *all, int64_t head_num) {
     return CLF_SUCCESS;
 }
 
-static clf_status check_agreement(const readings *all, int64_t head_num) {
+static clf_status check_agreement(const readings *all, int64_t head_num, const char *out_argument) {
     const struct {
         const char *argument;
         const char *axis;
@@ -179,10 +184,10 @@ static clf_status check_agreement(const readings *all, int64_t head_num) {
         {"value", "batch size", all->value.batch, "query", all->query.batch},
         {"value", "length", all->value.tokens, "key", all->key.tokens},
         {"value", "head count", all->value.heads, "key", all->key.heads},
-        {"attention_out", "batch size", all->out.batch, "query", all->query.batch},
-        {"attention_out", "length", all->out.tokens, "query", all->query.tokens},
-        {"attention_out", "head count", all->out.heads, "query", all->query.heads},
-        {"attention_out", "head dimension", all->out.depth, "value", all->value.depth},
+        {out_argument, "batch size", all->out.batch, "query", all->query.batch},
+        {out_argument, "length", all->out.tokens, "query", all->query.tokens},
+        {out_argument, "head count", all->out.heads, "query", all->query.heads},
+        {out_argument, "head dimension", all->out.depth, "value", all->value.depth},
     };
     clf_status status = check_depths(all);
     for (size_t i = 0; i < sizeof rules / sizeof rules[0] && status == CLF_SUCCESS; ++i) {
@@ -320,7 +325,59 @@ static void take_sizes(const readings *all, clf_i_attention_geometry *geometry) 
         all->query.batch == 0 || all->query.heads == 0 || all->query.tokens == 0;
 }
 
+/* Gradients, and the gradient of the output, lie by the layout of what they belong to. Their shapes
+ * count even if nothing is to be computed, because zeros are written then. */
+static clf_status read_gradients(const layout_rule *rule, const clf_flash_attention_args *args,
+                                 const clf_i_attention_gradients *gradients,
+                                 clf_i_attention_geometry *geometry) {
+    const struct {
+        const char *argument;
+        const clf_tensor *tensor;
+        const char *other;
+        const clf_tensor *like;
+        int64_t depth;
+        clf_i_attention_axes *axes;
+    } rules[] = {
+        {"grad_output", gradients->output, "attention_in", args->attention_out,
+         geometry->value_depth, &geometry->grad_output},
+        {"grad_query", gradients->query, "query", args->query, geometry->depth,
+         &geometry->grad_query},
+        {"grad_key", gradients->key, "key", args->key, geometry->depth, &geometry->grad_key},
+        {"grad_value", gradients->value, "value", args->value, geometry->value_depth,
+         &geometry->grad_value},
+    };
+    clf_status status = CLF_SUCCESS;
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0] && status == CLF_SUCCESS; ++i) {
+        reading found;
+        status = read_tensor(rule, rules[i].argument, rules[i].tensor,
+                             (known){.depth = rules[i].depth > 0 ? rules[i].depth : 1}, &found);
+        if (status == CLF_SUCCESS) {
+            status = clf_i_attention_check_same_shape(rules[i].argument, rules[i].tensor,
+                                                      rules[i].other, rules[i].like);
+            *rules[i].axes = found.axes;
+        }
+    }
+    return status;
+}
+
+clf_status clf_i_attention_check_same_shape(const char *argument, const clf_tensor *tensor,
+                                            const char *other, const clf_tensor *like) {
+    bool same = tensor->rank == like->rank;
+    for (int32_t axis = 0; same && axis < like->rank; ++axis) {
+        same = tensor->shape[axis] == like->shape[axis];
+    }
+    if (same) {
+        return CLF_SUCCESS;
+    }
+    char given[CLF_I_SHAPE_TEXT];
+    char accepted[CLF_I_SHAPE_TEXT];
+    return clf_i_fail(CLF_ERR_TILING, "%s has shape %s, accepted: %s, that of %s", argument,
+                      clf_i_shape_text(tensor->rank, tensor->shape, given),
+                      clf_i_shape_text(like->rank, like->shape, accepted), other);
+}
+
 clf_status clf_i_attention_geometry_make(const clf_flash_attention_args *args,
+                                         const clf_i_attention_gradients *gradients,
                                          clf_i_attention_geometry *geometry) {
     memset(geometry, 0, sizeof *geometry);
     const layout_rule *rule = NULL;
@@ -332,16 +389,19 @@ clf_status clf_i_attention_geometry_make(const clf_flash_attention_args *args,
     readings all;
     memset(&all, 0, sizeof all);
     if (status == CLF_SUCCESS) {
-        status = read_all(rule, args, &all);
+        status = read_all(rule, args, out_name(gradients), &all);
     }
     if (status == CLF_SUCCESS) {
         take_sizes(&all, geometry);
         geometry->is_varlen = rule->batch == NONE;
     }
+    if (status == CLF_SUCCESS && gradients != NULL) {
+        status = read_gradients(rule, args, gradients, geometry);
+    }
     if (status != CLF_SUCCESS || geometry->out_is_empty) {
         return status; /* an empty result is a success before all other checks */
     }
-    status = check_agreement(&all, args->head_num);
+    status = check_agreement(&all, args->head_num, out_name(gradients));
     if (status == CLF_SUCCESS) {
         status =
             geometry->is_varlen ? make_varlen_spans(args, geometry) : make_dense_spans(geometry);

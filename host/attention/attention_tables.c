@@ -127,7 +127,7 @@ clf_status clf_i_attention_sequences_make(const clf_flash_attention_args *args,
                                           const clf_i_attention_pairs *pairs,
                                           clf_i_attention_tables *tables) {
     memset(tables, 0, sizeof *tables);
-    tables->sequences = clf_i_allocate((size_t)geometry->batch + 1, sizeof *tables->sequences);
+    tables->sequences = clf_i_allocate((size_t)geometry->batch + 2, sizeof *tables->sequences);
     if (tables->sequences == NULL) {
         return clf_i_fail(CLF_ERR_OUT_OF_MEMORY, "out of host memory for the batch elements");
     }

@@ -25,8 +25,8 @@ typedef struct clf_i_attention_tiling {
     int64_t key_tile;       /* splits begin at multiples of it */
 } clf_i_attention_tiling;
 
-/* The sequences only; softmax statistics in the ragged order, or [T, N, 8] if `per_token`. The
- * caller ends with clf_i_attention_tables_clear, also on failure. */
+/* The sequences only, with room for one more; softmax statistics in the ragged order, or [T, N, 8]
+ * if the layout says so. The caller ends with clf_i_attention_tables_clear, also on failure. */
 clf_status clf_i_attention_sequences_make(const clf_flash_attention_args *args,
                                           const clf_i_attention_geometry *geometry,
                                           const clf_i_attention_pairs *pairs,

@@ -9,7 +9,8 @@
 
 static void append_shape(const clf_i_attention_request *request, clf_i_text *text) {
     const clf_i_attention_geometry *geometry = &request->geometry;
-    clf_i_text_format(text, "attention --shape %" PRId64 ",%" PRId64 ",",
+    clf_i_text_format(text, "%s --shape %" PRId64 ",%" PRId64 ",",
+                      request->is_gradient ? "attention_grad" : "attention",
                       geometry->is_varlen ? 1 : geometry->batch, geometry->num_heads);
     clf_i_text_format(text, "%" PRId64 ",%" PRId64 ",%" PRId64 " --dtype %s",
                       geometry->query_tokens, geometry->key_tokens, geometry->depth,

@@ -1,9 +1,8 @@
 /* clf_flash_attention_plan: the request becomes tables, arguments and launches. */
-#include <math.h>
 #include <string.h>
 
 #include "attention/attention_arguments.h"
-#include "attention/attention_dropout.h"
+#include "attention/attention_launch.h"
 #include "attention/attention_tables.h"
 #include "attention/attention_text.h"
 #include "attention/attention_tiling.h"
@@ -11,10 +10,6 @@
 #include "core/text.h"
 #include "device/plan_builder.h"
 #include "shape/view.h"
-
-#define LOG2_E 1.4426950408889634
-
-enum { MAX_DEFINES = 20, MAX_ARGUMENTS = 16 };
 
 /* A plan in the making. */
 typedef struct building {
@@ -29,95 +24,22 @@ typedef struct building {
     size_t workspace;
 } building;
 
-/* One launch in the making; `step` points into the arrays. */
-typedef struct launch {
-    clf_i_define defines[MAX_DEFINES];
-    clf_i_argument arguments[MAX_ARGUMENTS];
-    clf_i_step step;
-} launch;
-
 /* ---- Tensors ---- */
 
 static clf_status add_tensors(const clf_i_attention_request *request, clf_plan *plan) {
     const clf_flash_attention_args *args = &request->args;
-    const clf_i_attention_pairs *pairs = &request->pairs;
-    const struct {
-        clf_slot slot;
-        const char *argument;
-        const clf_tensor *tensor;
-        clf_i_access access;
-    } tensors[] = {
-        {CLF_SLOT_QUERY, "query", args->query, CLF_I_READ},
-        {CLF_SLOT_KEY, "key", args->key, CLF_I_READ},
-        {CLF_SLOT_VALUE, "value", args->value, CLF_I_READ},
-        {CLF_SLOT_PSE, "pse", pairs->bias_kind != CLF_I_BIAS_NONE ? args->pse : NULL, CLF_I_READ},
-        {CLF_SLOT_ATTEN_MASK, "atten_mask", pairs->reads_mask ? args->atten_mask : NULL,
-         CLF_I_READ},
-        {CLF_SLOT_DROP_MASK, "drop_mask",
-         pairs->dropout_kind == CLF_I_DROPOUT_BITS ? args->drop_mask : NULL, CLF_I_READ},
+    const clf_i_attention_slot outputs[] = {
         {CLF_SLOT_ATTENTION_OUT, "attention_out", args->attention_out, CLF_I_WRITE},
         {CLF_SLOT_SOFTMAX_MAX, "softmax_max", args->softmax_max, CLF_I_WRITE},
         {CLF_SLOT_SOFTMAX_SUM, "softmax_sum", args->softmax_sum, CLF_I_WRITE},
     };
-    clf_status status = CLF_SUCCESS;
-    for (size_t i = 0; i < sizeof tensors / sizeof tensors[0] && status == CLF_SUCCESS; ++i) {
-        if (tensors[i].tensor != NULL) {
-            status = clf_i_plan_add_tensor(plan, tensors[i].slot, tensors[i].argument,
-                                           tensors[i].tensor, tensors[i].access);
-        }
-    }
-    return status;
+    const clf_status status = clf_i_attention_add_inputs(request, plan);
+    return status == CLF_SUCCESS
+               ? clf_i_attention_add_slots(plan, outputs, sizeof outputs / sizeof outputs[0])
+               : status;
 }
 
-/* ---- The problem, in numbers ---- */
-
-static void copy_axes(const clf_i_attention_axes *axes, int64_t strides[3]) {
-    strides[CLF_I_STRIDE_TOKEN] = axes->token;
-    strides[CLF_I_STRIDE_HEAD] = axes->head;
-    strides[CLF_I_STRIDE_DEPTH] = axes->depth;
-}
-
-static void copy_pair_strides(const clf_i_pair_strides *pairs, int64_t strides[3]) {
-    strides[CLF_I_STRIDE_PAIR_HEAD] = pairs->head;
-    strides[CLF_I_STRIDE_ROW] = pairs->row;
-    strides[CLF_I_STRIDE_COLUMN] = pairs->column;
-}
-
-static void set_problem_dropout(const clf_flash_attention_args *args,
-                                const clf_i_attention_pairs *pairs,
-                                clf_i_attention_problem *problem) {
-    const bool drops = pairs->dropout_kind != CLF_I_DROPOUT_NONE;
-    problem->keep_scale = drops ? (float)(1.0 / (double)(float)args->keep_prob) : 1.0f;
-    problem->dropout_seed = args->seed;
-    problem->dropout_offset = args->offset;
-    problem->dropout_bits = clf_i_dropout_bits(args->query->dtype);
-    problem->drop_probability =
-        clf_i_dropout_round(1.0f - (float)args->keep_prob, args->query->dtype);
-}
-
-static void set_problem(building *building) {
-    const clf_i_attention_request *request = building->request;
-    const clf_flash_attention_args *args = &request->args;
-    const clf_i_attention_geometry *geometry = &request->geometry;
-    clf_i_attention_problem *problem = &building->problem;
-    problem->num_heads = geometry->num_heads;
-    problem->group =
-        geometry->num_key_heads > 0 ? geometry->num_heads / geometry->num_key_heads : 1;
-    problem->num_tiles = (int64_t)building->tables.num_tiles;
-    copy_axes(&geometry->query, problem->query_strides);
-    copy_axes(&geometry->key, problem->key_strides);
-    copy_axes(&geometry->value, problem->value_strides);
-    copy_axes(&geometry->out, problem->out_strides);
-    copy_pair_strides(&request->pairs.mask, problem->mask_strides);
-    copy_pair_strides(&request->pairs.bias, problem->bias_strides);
-    problem->bias_first_row = geometry->key_length - CLF_I_COMPRESSED_BIAS_ROWS;
-    const double scale = (double)(float)args->scale;
-    problem->score_factor = (float)(scale * LOG2_E);
-    problem->bias_factor =
-        request->pairs.bias_is_after_scale ? (float)LOG2_E : problem->score_factor;
-    problem->empty_rows_are_zero = request->empty_rows_are_zero;
-    set_problem_dropout(args, &request->pairs, problem);
-}
+/* ---- Tables ---- */
 
 static clf_status make_tables(building *building) {
     const clf_i_attention_request *request = building->request;
@@ -143,66 +65,31 @@ static clf_status make_tables(building *building) {
 
 /* ---- Launches ---- */
 
-static void add_define(launch *launch, const char *name, int64_t value) {
-    launch->defines[launch->step.num_defines++] = (clf_i_define){name, value};
-}
-
-static void add_argument(launch *launch, clf_i_argument argument) {
-    launch->arguments[launch->step.num_arguments++] = argument;
-}
-
-static void add_slot(launch *launch, clf_slot slot) {
-    add_argument(launch, (clf_i_argument)CLF_I_TENSOR(slot));
-}
-
 static bool depth_is_contiguous(const clf_i_attention_geometry *geometry) {
     return geometry->query.depth == 1 && geometry->key.depth == 1 && geometry->value.depth == 1 &&
            geometry->out.depth == 1;
 }
 
-static void begin_launch(launch *launch, const char *kernel) {
-    memset(launch, 0, sizeof *launch);
-    launch->step.kernel = kernel;
-    launch->step.defines = launch->defines;
-    launch->step.arguments = launch->arguments;
-}
-
 /* What the kernel that computes and the one that merges are both compiled with. */
-static void add_common_defines(const building *building, launch *launch) {
+static void add_common_defines(const building *building, clf_i_attention_launch *launch) {
     const clf_i_attention_request *request = building->request;
     const clf_i_attention_tiling *tiling = &building->sizes.tiling;
-    add_define(launch, "CLF_DTYPE", request->args.query->dtype);
-    add_define(launch, "CLF_ATTENTION_DEPTH", request->geometry.depth);
-    add_define(launch, "CLF_ATTENTION_VALUE_DEPTH", request->geometry.value_depth);
-    add_define(launch, "CLF_ATTENTION_DROPOUT", request->pairs.dropout_kind);
-    add_define(launch, "CLF_ATTENTION_SPLIT", building->sizes.merges);
-    add_define(launch, "CLF_ATTENTION_GROUPED", tiling->heads_per_tile > 1);
-    add_define(launch, "CLF_ATTENTION_DEPTH_CONTIGUOUS", depth_is_contiguous(&request->geometry));
+    clf_i_attention_launch_common(request, launch);
+    clf_i_attention_launch_define(launch, "CLF_ATTENTION_SPLIT", building->sizes.merges);
+    clf_i_attention_launch_define(launch, "CLF_ATTENTION_GROUPED", tiling->heads_per_tile > 1);
+    clf_i_attention_launch_define(launch, "CLF_ATTENTION_DEPTH_CONTIGUOUS",
+                                  depth_is_contiguous(&request->geometry));
 }
 
-static void add_outputs(const building *building, launch *launch) {
-    if (building->request->pairs.dropout_kind == CLF_I_DROPOUT_BITS) {
-        add_slot(launch, CLF_SLOT_DROP_MASK);
-    }
-    add_slot(launch, CLF_SLOT_ATTENTION_OUT);
-    add_slot(launch, CLF_SLOT_SOFTMAX_MAX);
-    add_slot(launch, CLF_SLOT_SOFTMAX_SUM);
-    add_argument(launch, (clf_i_argument)CLF_I_TABLE(building->sequence_table));
-    add_argument(launch, (clf_i_argument)CLF_I_TABLE(building->tile_table));
-    add_argument(launch, (clf_i_argument)CLF_I_WORKSPACE(building->workspace));
-    add_argument(launch, (clf_i_argument)CLF_I_VALUE(building->problem));
-}
-
-static void add_inputs(const building *building, launch *launch) {
-    add_slot(launch, CLF_SLOT_QUERY);
-    add_slot(launch, CLF_SLOT_KEY);
-    add_slot(launch, CLF_SLOT_VALUE);
-    if (building->request->pairs.bias_kind != CLF_I_BIAS_NONE) {
-        add_slot(launch, CLF_SLOT_PSE);
-    }
-    if (building->request->pairs.reads_mask) {
-        add_slot(launch, CLF_SLOT_ATTEN_MASK);
-    }
+static void add_outputs(const building *building, clf_i_attention_launch *launch) {
+    clf_i_attention_launch_drop_mask(building->request, launch);
+    clf_i_attention_launch_slot(launch, CLF_SLOT_ATTENTION_OUT);
+    clf_i_attention_launch_slot(launch, CLF_SLOT_SOFTMAX_MAX);
+    clf_i_attention_launch_slot(launch, CLF_SLOT_SOFTMAX_SUM);
+    clf_i_attention_launch_argument(launch, (clf_i_argument)CLF_I_TABLE(building->sequence_table));
+    clf_i_attention_launch_argument(launch, (clf_i_argument)CLF_I_TABLE(building->tile_table));
+    clf_i_attention_launch_argument(launch, (clf_i_argument)CLF_I_WORKSPACE(building->workspace));
+    clf_i_attention_launch_argument(launch, (clf_i_argument)CLF_I_VALUE(building->problem));
 }
 
 static int64_t num_units(const building *building) {
@@ -211,9 +98,9 @@ static int64_t num_units(const building *building) {
 }
 
 static clf_status launch_reset(const building *building) {
-    launch launch;
-    begin_launch(&launch, "clf_flash_attention_reset");
-    add_argument(&launch, (clf_i_argument)CLF_I_WORKSPACE(building->workspace));
+    clf_i_attention_launch launch;
+    clf_i_attention_launch_begin(&launch, "clf_flash_attention_reset");
+    clf_i_attention_launch_argument(&launch, (clf_i_argument)CLF_I_WORKSPACE(building->workspace));
     launch.step.dimensions = 1;
     launch.step.global[0] = 1;
     launch.step.local[0] = 1;
@@ -221,27 +108,29 @@ static clf_status launch_reset(const building *building) {
 }
 
 /* Persistent work-groups, one for each compute unit, that take units from a counter. */
-static void set_cpu(const building *building, launch *launch) {
+static void set_cpu(const building *building, clf_i_attention_launch *launch) {
     const int64_t groups = (int64_t)clf_i_plan_capabilities(building->plan)->compute_units;
     if (building->sizes.row_vectors > 0) {
-        add_define(launch, "CLF_ATTENTION_ROW_VECTORS", building->sizes.row_vectors);
-        add_define(launch, "CLF_ATTENTION_PANELS", building->sizes.panels);
-        add_define(launch, "CLF_ATTENTION_STAGED", building->sizes.is_staged);
-        add_define(launch, "CLF_ATTENTION_BF16_DOT", building->sizes.uses_bf16_dot);
+        clf_i_attention_launch_define(launch, "CLF_ATTENTION_ROW_VECTORS",
+                                      building->sizes.row_vectors);
+        clf_i_attention_launch_define(launch, "CLF_ATTENTION_PANELS", building->sizes.panels);
+        clf_i_attention_launch_define(launch, "CLF_ATTENTION_STAGED", building->sizes.is_staged);
+        clf_i_attention_launch_define(launch, "CLF_ATTENTION_BF16_DOT",
+                                      building->sizes.uses_bf16_dot);
     } else {
-        add_define(launch, "CLF_ATTENTION_ROWS", building->sizes.tiling.rows);
+        clf_i_attention_launch_define(launch, "CLF_ATTENTION_ROWS", building->sizes.tiling.rows);
     }
     launch->step.dimensions = 1;
     launch->step.global[0] = (size_t)(groups < num_units(building) ? groups : num_units(building));
     launch->step.local[0] = 1;
 }
 
-static void set_portable(const building *building, launch *launch) {
+static void set_portable(const building *building, clf_i_attention_launch *launch) {
     const clf_i_attention_tile_sizes *sizes = &building->sizes;
-    add_define(launch, "CLF_ATTENTION_ROWS", sizes->tiling.rows);
-    add_define(launch, "CLF_ATTENTION_DEPTH_CHUNK", sizes->depth_chunk);
-    add_define(launch, "CLF_ATTENTION_GROUP_ROWS", sizes->group_rows);
-    add_define(launch, "CLF_ATTENTION_GROUP_COLUMNS", sizes->group_columns);
+    clf_i_attention_launch_define(launch, "CLF_ATTENTION_ROWS", sizes->tiling.rows);
+    clf_i_attention_launch_define(launch, "CLF_ATTENTION_DEPTH_CHUNK", sizes->depth_chunk);
+    clf_i_attention_launch_define(launch, "CLF_ATTENTION_GROUP_ROWS", sizes->group_rows);
+    clf_i_attention_launch_define(launch, "CLF_ATTENTION_GROUP_COLUMNS", sizes->group_columns);
     const size_t group = (size_t)(sizes->group_rows * sizes->group_columns);
     launch->step.dimensions = 1;
     launch->step.global[0] = (size_t)num_units(building) * group;
@@ -249,15 +138,12 @@ static void set_portable(const building *building, launch *launch) {
 }
 
 static clf_status launch_forward(const building *building) {
-    const clf_i_attention_pairs *pairs = &building->request->pairs;
-    launch launch;
-    begin_launch(&launch, building->sizes.kernel);
+    clf_i_attention_launch launch;
+    clf_i_attention_launch_begin(&launch, building->sizes.kernel);
     add_common_defines(building, &launch);
-    add_define(&launch, "CLF_ATTENTION_MASK", pairs->reads_mask);
-    add_define(&launch, "CLF_ATTENTION_BIAS", pairs->bias_kind);
-    add_define(&launch, "CLF_ATTENTION_BIAS_COMPRESSED", pairs->bias_is_compressed);
-    add_define(&launch, "CLF_ATTENTION_KEY_TILE", building->sizes.tiling.key_tile);
-    add_inputs(building, &launch);
+    clf_i_attention_launch_define(&launch, "CLF_ATTENTION_KEY_TILE",
+                                  building->sizes.tiling.key_tile);
+    clf_i_attention_launch_inputs(building->request, &launch);
     add_outputs(building, &launch);
     launch.step.local_memory = building->sizes.local_memory;
     if (building->variant == CLF_VARIANT_CPU) {
@@ -270,11 +156,11 @@ static clf_status launch_forward(const building *building) {
 
 static clf_status launch_merge(const building *building) {
     const int64_t rows = building->sizes.tiling.rows;
-    launch launch;
-    begin_launch(&launch, "clf_flash_attention_merge");
+    clf_i_attention_launch launch;
+    clf_i_attention_launch_begin(&launch, "clf_flash_attention_merge");
     add_common_defines(building, &launch);
-    add_define(&launch, "CLF_ATTENTION_ROWS", rows);
-    add_slot(&launch, CLF_SLOT_VALUE);
+    clf_i_attention_launch_define(&launch, "CLF_ATTENTION_ROWS", rows);
+    clf_i_attention_launch_slot(&launch, CLF_SLOT_VALUE);
     add_outputs(building, &launch);
     launch.step.dimensions = 2;
     launch.step.global[0] = (size_t)(rows * num_units(building));
@@ -289,7 +175,8 @@ static clf_status add_launches(building *building) {
     if (status != CLF_SUCCESS) {
         return status;
     }
-    set_problem(building);
+    clf_i_attention_problem_make(building->request, &building->problem);
+    building->problem.num_tiles = (int64_t)building->tables.num_tiles;
     if (building->variant == CLF_VARIANT_CPU) {
         status = launch_reset(building);
     }

@@ -2,7 +2,7 @@
  * FlashAttentionScore: fused attention that never stores the score matrix, after the CANN operator
  * FlashAttentionScore (torch_npu.npu_fusion_attention, aclnnFlashAttentionScore[V2],
  * aclnnFlashAttentionVarLenScore[V2, V4]). Online softmax: Milakov and Gimelshein 2018; tiling: Dao
- * et al., FlashAttention, 2022, and FlashAttention-2, 2023.
+ * et al., FlashAttention, 2022, and FlashAttention-2, 2023. Its gradient: attention_grad.h.
  *
  * Axes: B batch, N query heads, Nkv key and value heads, G = N / Nkv, Sq and Skv lengths, D head
  * dimension of query and key, Dv <= D of value, T sum of the lengths (layout TND).

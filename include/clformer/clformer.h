@@ -14,6 +14,7 @@
 #define CLFORMER_H
 
 #include <clformer/attention.h>
+#include <clformer/attention_grad.h>
 #include <clformer/device.h>
 #include <clformer/ffn.h>
 #include <clformer/floyd.h>

@@ -59,7 +59,10 @@ typedef enum clf_slot {
     CLF_SLOT_GRAD_KEY1 = 34,
     CLF_SLOT_GRAD_VALUE1 = 35,
     CLF_SLOT_GRAD_KEY2 = 36,
-    CLF_SLOT_GRAD_VALUE2 = 37
+    CLF_SLOT_GRAD_VALUE2 = 37,
+    CLF_SLOT_GRAD_KEY = 38,
+    CLF_SLOT_GRAD_VALUE = 39,
+    CLF_SLOT_GRAD_PSE = 40
 } clf_slot;
 
 /* Which implementation of an operator to use. Every one gives results within the same bounds. */

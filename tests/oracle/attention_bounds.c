@@ -22,9 +22,9 @@
 
 #include "attention_internal.h"
 #include "storage_types.h"
+#include "tally.h"
 
 static const double factor = 2.0;
-static const double ulps_at_max = 4.0;
 
 /* Exponentials are rounded to the storage type before they meet the values, and sums weigh results
  * of that type when partial results are merged: an error of this share of the rounding (half an
@@ -42,26 +42,17 @@ static const double agreeing_logit_units = 8.0;
 static const double agreeing_statistic_units = 64.0;
 
 static const double printed_half_digit = 0.6e-6;
+static const double printed_gradient_half_digit = 0.6e-5;
 static const double fair_deviations = 4.0;
 
 #define COPIES 8
 
-/* One of the three outputs. */
-typedef struct tally {
-    const char *name;
-    clf_dtype dtype;
-    double max_error;
-    double max_plain;
-    double max_unit;
-    double max_reference;
-} tally;
-
 typedef struct comparison {
     oracle_attention *problem;
     const oracle_attention_outputs *outputs;
-    tally out;
-    tally max;
-    tally sum;
+    oracle_tally out;
+    oracle_tally max;
+    oracle_tally sum;
     oracle_attention_row reference;
     oracle_attention_row plain;
 } comparison;
@@ -75,16 +66,6 @@ static void reject(oracle_verdict *verdict, const char *name, const oracle_atten
                  (long long)place->element, (long long)place->head, (long long)place->row,
                  (long long)d, value, expected);
     }
-}
-
-static void count(tally *total, double value, double reference, double plain, double unit,
-                  double divisor) {
-    total->max_error = fmax(total->max_error, fabs(value - reference) / divisor);
-    if (isfinite(plain)) {
-        total->max_plain = fmax(total->max_plain, fabs(plain - reference) / divisor);
-    }
-    total->max_unit = fmax(total->max_unit, unit);
-    total->max_reference = fmax(total->max_reference, fabs(reference) / divisor);
 }
 
 static double load(clf_dtype dtype, const void *bytes, int64_t place) {
@@ -120,8 +101,9 @@ static void compare_out(comparison *compared, const oracle_attention_place *plac
         if (is_zero && value != 0.0) {
             reject(verdict, "attention_out must be 0", place, d, value, expected);
         }
-        count(&compared->out, value, expected, compared->plain.out[d],
-              compared->reference.out_unit[d], 1.0);
+        const oracle_tally_element element = {value, expected, compared->plain.out[d],
+                                              compared->reference.out_unit[d], 1.0};
+        oracle_tally_count(&compared->out, &element);
     }
 }
 
@@ -163,26 +145,15 @@ static void compare_statistics(comparison *compared, const oracle_attention_plac
         return;
     }
     if (!settle_special(verdict, "softmax_max", place, 0, max, reference->max)) {
-        count(&compared->max, max, reference->max, compared->plain.max, reference->max_unit, 1.0);
+        const oracle_tally_element element = {max, reference->max, compared->plain.max,
+                                              reference->max_unit, 1.0};
+        oracle_tally_count(&compared->max, &element);
     }
     if (!settle_special(verdict, "softmax_sum", place, 0, sum, reference->sum)) {
-        count(&compared->sum, sum, reference->sum, compared->plain.sum, reference->sum_unit,
-              reference->sum);
+        const oracle_tally_element element = {sum, reference->sum, compared->plain.sum,
+                                              reference->sum_unit, reference->sum};
+        oracle_tally_count(&compared->sum, &element);
     }
-}
-
-static double judge(const tally *total, double added, oracle_verdict *verdict) {
-    const double allowed = factor * fmax(total->max_plain, total->max_unit) +
-                           ulps_at_max * oracle_ulp(total->dtype, total->max_reference) + added;
-    if (verdict->ok && !(total->max_error <= allowed)) {
-        verdict->ok = false;
-        snprintf(verdict->reason, sizeof verdict->reason,
-                 "%s: largest error %.4g exceeds %.4g (plain computation: %.4g, single "
-                 "roundings: %.4g, largest reference value %.4g)",
-                 total->name, total->max_error, allowed, total->max_plain, total->max_unit,
-                 total->max_reference);
-    }
-    return allowed;
 }
 
 static bool make_rows(comparison *compared) {
@@ -199,11 +170,12 @@ static bool make_rows(comparison *compared) {
 oracle_verdict oracle_check_attention(oracle_attention *problem,
                                       const oracle_attention_outputs *outputs, int64_t first,
                                       int64_t step, int64_t count_of_rows) {
-    comparison compared = {.problem = problem,
-                           .outputs = outputs,
-                           .out = {.name = "attention_out", .dtype = problem->args.query->dtype},
-                           .max = {.name = "softmax_max", .dtype = CLF_DTYPE_FP32},
-                           .sum = {.name = "softmax_sum", .dtype = CLF_DTYPE_FP32}};
+    comparison compared = {
+        .problem = problem,
+        .outputs = outputs,
+        .out = {.name = "attention_out", .dtype = problem->args.query->dtype, .factor = factor},
+        .max = {.name = "softmax_max", .dtype = CLF_DTYPE_FP32, .factor = factor},
+        .sum = {.name = "softmax_sum", .dtype = CLF_DTYPE_FP32, .factor = factor}};
     oracle_verdict verdict = oracle_verdict_empty();
     if (!make_rows(&compared)) {
         verdict.ok = false;
@@ -219,12 +191,9 @@ oracle_verdict oracle_check_attention(oracle_attention *problem,
         compare_statistics(&compared, &place, &verdict);
     }
     const double rounding = 0.5 * oracle_ulp(compared.out.dtype, 1.0);
-    verdict.allowed = judge(&compared.out, 0.0, &verdict);
-    judge(&compared.max, 0.0, &verdict);
-    judge(&compared.sum, share_of_rounding * rounding, &verdict);
-    verdict.max_error = compared.out.max_error;
-    verdict.max_error_plain = compared.out.max_plain;
-    verdict.max_reference = compared.out.max_reference;
+    oracle_tally_report(&compared.out, oracle_tally_judge(&compared.out, 0.0, &verdict), &verdict);
+    oracle_tally_judge(&compared.max, 0.0, &verdict);
+    oracle_tally_judge(&compared.sum, share_of_rounding * rounding, &verdict);
     free(compared.reference.out);
     return verdict;
 }
@@ -249,4 +218,8 @@ bool oracle_kept_count_is_fair(uint64_t kept, uint64_t total, double fraction) {
 
 bool oracle_close_to_printed(double value, double printed) {
     return fabs(value - printed) <= printed_half_digit * fmax(1.0, fabs(printed));
+}
+
+bool oracle_close_to_printed_gradient(double value, double printed) {
+    return fabs(value - printed) <= printed_gradient_half_digit * fmax(1.0, fabs(printed));
 }

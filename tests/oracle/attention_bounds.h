@@ -39,7 +39,8 @@ bool oracle_attention_statistics_agree(double max_a, double sum_a, double max_b,
  * expected to be kept and to be dropped. */
 bool oracle_kept_count_is_fair(uint64_t kept, uint64_t total, double fraction);
 
-/* Whether a value agrees with one printed to six decimals. */
+/* Whether a value agrees with one printed to six decimals, and to five. */
 bool oracle_close_to_printed(double value, double printed);
+bool oracle_close_to_printed_gradient(double value, double printed);
 
 #endif

@@ -23,24 +23,30 @@ static bool read_layout(const char *name, oracle_attention_layout *layout) {
     return false;
 }
 
-/* Element number of one value of query, key, value or attention_out. `token` counts within the
- * batch element, which begins at `begin`; `depth` is the tensor's head dimension. */
-static int64_t place_of(const oracle_attention *problem, const clf_tensor *tensor, int64_t batch,
-                        int64_t begin, int64_t token, int64_t head, int64_t depth, int64_t d) {
+int64_t oracle_attention_token_place(const oracle_attention *problem, const clf_tensor *tensor,
+                                     const oracle_attention_token *token, int64_t depth,
+                                     int64_t d) {
     const int64_t *s = tensor->strides;
     const int64_t offset = (int64_t)tensor->offset;
+    const int64_t hidden = token->head * depth + d;
     switch (problem->layout) {
     case ORACLE_BSH:
-        return offset + batch * s[0] + token * s[1] + (head * depth + d) * s[2];
+        return offset + token->batch * s[0] + token->token * s[1] + hidden * s[2];
     case ORACLE_SBH:
-        return offset + token * s[0] + batch * s[1] + (head * depth + d) * s[2];
+        return offset + token->token * s[0] + token->batch * s[1] + hidden * s[2];
     case ORACLE_BSND:
-        return offset + batch * s[0] + token * s[1] + head * s[2] + d * s[3];
+        return offset + token->batch * s[0] + token->token * s[1] + token->head * s[2] + d * s[3];
     case ORACLE_BNSD:
-        return offset + batch * s[0] + head * s[1] + token * s[2] + d * s[3];
+        return offset + token->batch * s[0] + token->head * s[1] + token->token * s[2] + d * s[3];
     default:
-        return offset + (begin + token) * s[0] + head * s[1] + d * s[2];
+        return offset + token->token * s[0] + token->head * s[1] + d * s[2];
     }
+}
+
+oracle_attention_token oracle_attention_query_token(const oracle_attention *problem,
+                                                    const oracle_attention_place *place) {
+    const int64_t begin = problem->elements[place->element].query_begin;
+    return (oracle_attention_token){place->element, begin + place->row, place->head};
 }
 
 /* Heads and head dimension of a tensor; one of them is known in the fused layouts. */
@@ -64,7 +70,7 @@ static void read_heads(const oracle_attention *problem, const clf_tensor *tensor
     }
 }
 
-static int64_t tokens_of(const oracle_attention *problem, const clf_tensor *tensor) {
+int64_t oracle_attention_num_tokens(const oracle_attention *problem, const clf_tensor *tensor) {
     switch (problem->layout) {
     case ORACLE_BSH:
     case ORACLE_BSND:
@@ -88,9 +94,10 @@ static bool make_dense(oracle_attention *problem) {
         return false;
     }
     for (int64_t b = 0; b < problem->num_elements; b++) {
-        problem->elements[b].query_length = tokens_of(problem, query);
+        problem->elements[b].query_length = oracle_attention_num_tokens(problem, query);
         problem->elements[b].key_length =
-            problem->num_key_heads > 0 ? tokens_of(problem, problem->args.key) : 0;
+            problem->num_key_heads > 0 ? oracle_attention_num_tokens(problem, problem->args.key)
+                                       : 0;
     }
     return true;
 }
@@ -222,7 +229,7 @@ bool oracle_attention_is_computed(const oracle_attention *problem,
 
 #define COMPRESSED_ROWS 1024
 
-static double load(const void *bytes, const clf_tensor *tensor, int64_t place) {
+double oracle_attention_load(const void *bytes, const clf_tensor *tensor, int64_t place) {
     const size_t size = oracle_dtype_size(tensor->dtype);
     return oracle_decode(tensor->dtype, (const char *)bytes + (size_t)place * size);
 }
@@ -240,7 +247,7 @@ static double slope_bias(const oracle_attention *problem, const oracle_attention
         (int64_t)pse->offset +
         (pse->rank == 1 ? place->head * pse->strides[0]
                         : place->element * pse->strides[0] + place->head * pse->strides[1]);
-    const double slope = load(problem->inputs.pse, pse, where);
+    const double slope = oracle_attention_load(problem->inputs.pse, pse, where);
     return -slope * (args->pse_type == 3 ? sqrt(distance) : distance);
 }
 
@@ -274,8 +281,9 @@ static double tensor_bias(const oracle_attention *problem, const oracle_attentio
         compressed_place(problem, place, &row, &key);
     }
     const int64_t batch = pse->shape[0] == 1 ? 0 : place->element;
-    return load(problem->inputs.pse, pse,
-                (int64_t)pse->offset + batch * s[0] + place->head * s[1] + row * s[2] + key * s[3]);
+    return oracle_attention_load(problem->inputs.pse, pse,
+                                 (int64_t)pse->offset + batch * s[0] + place->head * s[1] +
+                                     row * s[2] + key * s[3]);
 }
 
 bool oracle_attention_has_bias(const oracle_attention *problem) {
@@ -357,34 +365,35 @@ void oracle_attention_load_head(oracle_attention *problem, const oracle_attentio
     problem->at_element = place->element;
     problem->at_key_head = head;
     for (int64_t j = 0; j < element->key_length; j++) {
+        const oracle_attention_token token = {place->element, element->key_begin + j, head};
         for (int64_t d = 0; d < problem->depth; d++) {
-            problem->keys[j * problem->depth + d] =
-                (float)load(problem->inputs.key, problem->args.key,
-                            place_of(problem, problem->args.key, place->element, element->key_begin,
-                                     j, head, problem->depth, d));
+            problem->keys[j * problem->depth + d] = (float)oracle_attention_load(
+                problem->inputs.key, problem->args.key,
+                oracle_attention_token_place(problem, problem->args.key, &token, problem->depth,
+                                             d));
         }
         for (int64_t d = 0; d < problem->value_depth; d++) {
-            problem->values[j * problem->value_depth + d] =
-                (float)load(problem->inputs.value, problem->args.value,
-                            place_of(problem, problem->args.value, place->element,
-                                     element->key_begin, j, head, problem->value_depth, d));
+            problem->values[j * problem->value_depth + d] = (float)oracle_attention_load(
+                problem->inputs.value, problem->args.value,
+                oracle_attention_token_place(problem, problem->args.value, &token,
+                                             problem->value_depth, d));
         }
     }
 }
 
 double oracle_attention_query(const oracle_attention *problem, const oracle_attention_place *place,
                               int64_t d) {
-    return load(problem->inputs.query, problem->args.query,
-                place_of(problem, problem->args.query, place->element,
-                         problem->elements[place->element].query_begin, place->row, place->head,
-                         problem->depth, d));
+    const oracle_attention_token token = oracle_attention_query_token(problem, place);
+    return oracle_attention_load(
+        problem->inputs.query, problem->args.query,
+        oracle_attention_token_place(problem, problem->args.query, &token, problem->depth, d));
 }
 
 int64_t oracle_attention_out_place(const oracle_attention *problem,
                                    const oracle_attention_place *place, int64_t depth) {
-    return place_of(problem, problem->args.attention_out, place->element,
-                    problem->elements[place->element].query_begin, place->row, place->head,
-                    problem->value_depth, depth);
+    const oracle_attention_token token = oracle_attention_query_token(problem, place);
+    return oracle_attention_token_place(problem, problem->args.attention_out, &token,
+                                        problem->value_depth, depth);
 }
 
 #define COPIES 8

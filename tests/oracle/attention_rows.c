@@ -44,9 +44,8 @@ static bool settle_statistics(const oracle_attention *problem, int64_t key_lengt
 
 /* ---- Double ---- */
 
-/* One logit and how far a rounding moves it. */
-static double logit_of(const oracle_attention *problem, const oracle_attention_place *place,
-                       const double *query, int64_t key, double *logit_unit) {
+double oracle_attention_logit(const oracle_attention *problem, const oracle_attention_place *place,
+                              const double *query, int64_t key, double *logit_unit) {
     const clf_flash_attention_args *args = &problem->args;
     const double scale = (double)(float)args->scale;
     const float *row = problem->keys + key * problem->depth;
@@ -86,7 +85,7 @@ static void compute_logits(oracle_attention *problem, const oracle_attention_pla
         logits[j] = -(double)INFINITY;
         units[j] = 0.0;
         if (oracle_attention_is_computed(problem, place, j)) {
-            logits[j] = logit_of(problem, place, query, j, &units[j]);
+            logits[j] = oracle_attention_logit(problem, place, query, j, &units[j]);
             result->num_computed++;
             result->is_nan |= isnan(logits[j]);
             if (logits[j] > result->max) {
@@ -207,8 +206,9 @@ void oracle_attention_compute_row(oracle_attention *problem, const oracle_attent
 
 /* ---- Plain fp32 ---- */
 
-static float plain_logit(const oracle_attention *problem, const oracle_attention_place *place,
-                         const double *query, int64_t key) {
+float oracle_attention_plain_logit(const oracle_attention *problem,
+                                   const oracle_attention_place *place, const double *query,
+                                   int64_t key) {
     const clf_flash_attention_args *args = &problem->args;
     const float scale = (float)args->scale;
     const float *row = problem->keys + key * problem->depth;
@@ -251,7 +251,7 @@ static float plain_exponentials(oracle_attention *problem, const oracle_attentio
     for (int64_t j = 0; j < key_length; j++) {
         problem->logits[j] = -(double)INFINITY;
         if (oracle_attention_is_computed(problem, place, j)) {
-            const float logit = plain_logit(problem, place, query, j);
+            const float logit = oracle_attention_plain_logit(problem, place, query, j);
             problem->logits[j] = (double)logit;
             max = isnan(logit) || logit > max ? logit : max;
             result->num_computed++;

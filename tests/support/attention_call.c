@@ -48,6 +48,7 @@ static const clf_tensor *read_tensor(clf_tensor *tensor, const char *value, clf_
 
 static bool set_tensor(attention_call *call, const char *key, size_t length, const char *value) {
     clf_flash_attention_args *args = &call->args;
+    clf_flash_attention_grad_args *grad_args = &call->grad_args;
     const struct {
         const char *key;
         const clf_tensor **field;
@@ -63,6 +64,11 @@ static bool set_tensor(attention_call *call, const char *key, size_t length, con
         {"drop", &args->drop_mask, CLF_DTYPE_UINT8},
         {"mask", &args->atten_mask, CLF_DTYPE_BOOL},
         {"padding", &args->padding_mask, CLF_DTYPE_FP32},
+        {"gout", &grad_args->grad_output, CLF_DTYPE_FP32},
+        {"gquery", &grad_args->grad_query, CLF_DTYPE_FP32},
+        {"gkey", &grad_args->grad_key, CLF_DTYPE_FP32},
+        {"gvalue", &grad_args->grad_value, CLF_DTYPE_FP32},
+        {"gpse", &grad_args->grad_pse, CLF_DTYPE_FP32},
     };
     for (size_t i = 0; i < LENGTH(fields); i++) {
         if (strlen(fields[i].key) == length && strncmp(fields[i].key, key, length) == 0) {
@@ -145,10 +151,57 @@ static bool set_other(attention_call *call, const char *key, size_t length, cons
     return true;
 }
 
-void attention_call_make(attention_call *call, const char *text) {
-    const clf_flash_attention_args defaults = CLF_FLASH_ATTENTION_ARGS;
-    memset(call, 0, sizeof *call);
-    call->args = defaults;
+clf_flash_attention_grad_args attention_grad_args_of(const clf_flash_attention_args *forward) {
+    clf_flash_attention_grad_args args = CLF_FLASH_ATTENTION_GRAD_ARGS;
+    args.query = forward->query;
+    args.key = forward->key;
+    args.value = forward->value;
+    args.pse = forward->pse;
+    args.drop_mask = forward->drop_mask;
+    args.padding_mask = forward->padding_mask;
+    args.atten_mask = forward->atten_mask;
+    args.attention_in = forward->attention_out;
+    args.softmax_max = forward->softmax_max;
+    args.softmax_sum = forward->softmax_sum;
+    args.input_layout = forward->input_layout;
+    args.head_num = forward->head_num;
+    args.scale = forward->scale;
+    args.keep_prob = forward->keep_prob;
+    args.pre_tokens = forward->pre_tokens;
+    args.next_tokens = forward->next_tokens;
+    args.inner_precise = forward->inner_precise;
+    args.sparse_mode = forward->sparse_mode;
+    args.pse_type = forward->pse_type;
+    args.q_start_idx = forward->q_start_idx;
+    args.kv_start_idx = forward->kv_start_idx;
+    args.prefix = forward->prefix;
+    args.num_prefix = forward->num_prefix;
+    args.actual_seq_qlen = forward->actual_seq_qlen;
+    args.num_actual_seq_qlen = forward->num_actual_seq_qlen;
+    args.actual_seq_kvlen = forward->actual_seq_kvlen;
+    args.num_actual_seq_kvlen = forward->num_actual_seq_kvlen;
+    args.softmax_layout = forward->softmax_layout;
+    args.generate_dropout = forward->generate_dropout;
+    args.seed = forward->seed;
+    args.offset = forward->offset;
+    args.variant = forward->variant;
+    return args;
+}
+
+typedef bool (*set_word)(attention_call *call, const char *key, size_t length, const char *value);
+
+static bool set_any(attention_call *call, const char *key, size_t length, const char *value) {
+    return set_tensor(call, key, length, value) || set_number(call, key, length, value) ||
+           set_list(call, key, length, value) || set_other(call, key, length, value);
+}
+
+/* Other words have been read before. */
+static bool set_gradient(attention_call *call, const char *key, size_t length, const char *value) {
+    return key[0] != 'g' || strncmp(key, "generate", length) == 0 ||
+           set_tensor(call, key, length, value);
+}
+
+static void read_words(attention_call *call, const char *text, set_word set) {
     while (*text != '\0') {
         const size_t word = strcspn(text, " ");
         const char *equals = (const char *)memchr(text, '=', word);
@@ -157,14 +210,24 @@ void attention_call_make(attention_call *call, const char *text) {
                 fail_msg("no '=' in \"%s\"", text);
                 return;
             }
-            const size_t length = (size_t)(equals - text);
-            if (!set_tensor(call, text, length, equals + 1) &&
-                !set_number(call, text, length, equals + 1) &&
-                !set_list(call, text, length, equals + 1) &&
-                !set_other(call, text, length, equals + 1)) {
+            if (!set(call, text, (size_t)(equals - text), equals + 1)) {
                 fail_msg("unknown word in \"%s\"", text);
             }
         }
         text += word + (text[word] == ' ');
     }
+}
+
+void attention_call_make(attention_call *call, const char *text) {
+    const clf_flash_attention_args defaults = CLF_FLASH_ATTENTION_ARGS;
+    memset(call, 0, sizeof *call);
+    call->args = defaults;
+    read_words(call, text, set_any);
+    call->grad_args = attention_grad_args_of(&call->args);
+    call->grad_args.grad_output = call->args.attention_out;
+    call->grad_args.grad_query = call->args.query;
+    call->grad_args.grad_key = call->args.key;
+    call->grad_args.grad_value = call->args.value;
+    call->grad_args.grad_pse = call->args.pse;
+    read_words(call, text, set_gradient);
 }

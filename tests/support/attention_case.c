@@ -79,8 +79,8 @@ void attention_case_text(const attention_case *tested, char *text, size_t capaci
                  " trailing=%" PRId64 " slack=%" PRId64 ",%" PRId64
                  " mask=%s %s density=%g rows=%g mode=%" PRId64 " pre=%" PRId64 " next=%" PRId64
                  " inner=%" PRId64 " pse=%s type=%" PRId64 " start=%" PRId64 ",%" PRId64
-                 " dropout=%s keep=%g per_token=%d strides=%s,%s,%s,%s,%s,%s misalign=%zu "
-                 "scale=%g deviation=%g poison=%d variant=%s seed=%" PRIu64,
+                 " dropout=%s keep=%g per_token=%d strides=%s,%s,%s,%s,%s,%s,%s misalign=%zu "
+                 "scale=%g deviation=%g poison=%d no_grad_pse=%d variant=%s seed=%" PRIu64,
                  tested->trailing, tested->query_slack, tested->key_slack, masks[tested->mask_form],
                  clf_dtype_name(tested->mask_dtype), tested->mask_density, tested->masked_rows,
                  tested->mode, tested->pre_tokens, tested->next_tokens, tested->inner_precise,
@@ -89,8 +89,9 @@ void attention_case_text(const attention_case *tested, char *text, size_t capaci
                  tested->statistics_per_token, strides[tested->query_strides],
                  strides[tested->key_strides], strides[tested->value_strides],
                  strides[tested->out_strides], strides[tested->pair_strides],
-                 strides[tested->statistic_strides], tested->misalign, tested->scale,
-                 tested->deviation, tested->poison_unused, variants[tested->variant], tested->seed);
+                 strides[tested->statistic_strides], strides[tested->gradient_strides],
+                 tested->misalign, tested->scale, tested->deviation, tested->poison_unused,
+                 tested->without_grad_pse, variants[tested->variant], tested->seed);
     }
 }
 

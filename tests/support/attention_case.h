@@ -1,5 +1,5 @@
-/* One test case of FlashAttentionScore as plain data: everything but the numbers, which follow from
- * its seed. */
+/* One test case of FlashAttentionScore or its gradient as plain data: everything but the numbers,
+ * which follow from its seed. */
 #ifndef CLF_TESTS_ATTENTION_CASE_H
 #define CLF_TESTS_ATTENTION_CASE_H
 
@@ -95,6 +95,8 @@ typedef struct attention_case {
     attention_strides out_strides;
     attention_strides pair_strides;      /* of mask and pse       */
     attention_strides statistic_strides; /* of softmax_max, _sum  */
+    attention_strides gradient_strides;  /* of all that the gradient has beyond the forward */
+    bool without_grad_pse;
     size_t misalign;
     double scale;
     double deviation;   /* of query and key */

@@ -289,6 +289,8 @@ static void draw_memory(test_random *random, attention_case *drawn, bool is_cont
     drawn->statistic_strides = drawn->layout != TEST_TND && test_random_chance(random, 0.3)
                                    ? TEST_STRIDES_PADDED
                                    : TEST_STRIDES_CONTIGUOUS;
+    drawn->gradient_strides = draw_strides(random, is_contiguous, false);
+    drawn->without_grad_pse = test_random_chance(random, 0.2);
     drawn->misalign = test_random_below(random, 8);
 }
 
@@ -447,9 +449,10 @@ static void halve_lengths(attention_case *tested, int64_t *lengths) {
 
 /* Simplifications, tried in turn; each changes one thing. */
 static void simplify(attention_case *tested, int which) {
-    attention_strides *const strides[] = {&tested->query_strides, &tested->key_strides,
-                                          &tested->value_strides, &tested->out_strides,
-                                          &tested->pair_strides,  &tested->statistic_strides};
+    attention_strides *const strides[] = {&tested->query_strides,   &tested->key_strides,
+                                          &tested->value_strides,   &tested->out_strides,
+                                          &tested->pair_strides,    &tested->statistic_strides,
+                                          &tested->gradient_strides};
     switch (which) {
     case 0:
         tested->poison_unused = false;
@@ -510,7 +513,7 @@ attention_case attention_case_shrink(attention_case failing, attention_case_fail
     bool simpler = true;
     for (int budget = 40; simpler && budget > 0;) {
         simpler = false;
-        for (int which = 0; which < 19 && budget > 0; which++) {
+        for (int which = 0; which < 20 && budget > 0; which++) {
             attention_case candidate = failing;
             simplify(&candidate, which);
             if (is_same(&candidate, &failing) || !attention_case_is_valid(&candidate)) {

@@ -1,4 +1,4 @@
-/* The results are printed to six decimals. */
+/* The forward's results are printed to six decimals, gradients to five. */
 #include "attention_goldens.h"
 
 #include <float.h>
@@ -78,6 +78,58 @@ const attention_golden attention_goldens[] = {
      {2.013530, 1.444085}},
 };
 const size_t attention_num_goldens = sizeof attention_goldens / sizeof attention_goldens[0];
+
+const float attention_golden_grad_output[4] = {1.0F, -1.0F, 0.5F, 2.0F};
+
+const attention_grad_golden attention_grad_goldens[] = {
+    {"type 1",
+     1,
+     false,
+     0,
+     1.0,
+     {-0.58891, -0.58532, 0.34847, 0.31520},
+     {0.08039, -0.06300, 0.64257, -0.30799, -0.72295, 0.37098},
+     {0.63258, 1.14527, 0.24021, 0.03243, 0.62720, -0.17769},
+     {0.05746, 0.50273, -0.56018, -0.04586, -0.27967, 0.32554}},
+    {"type 0",
+     0,
+     false,
+     0,
+     1.0,
+     {-0.57330, -0.48202, 0.24569, 0.47340},
+     {0.05770, 0.17138, 0.60959, -0.46181, -0.66729, 0.29042},
+     {0.62750, 1.16613, 0.22571, 0.12748, 0.64679, -0.29361},
+     {0.17875, 0.87848, -1.05722, 0.12670, -0.68142, 0.55473}},
+    {"type 1, dropout",
+     1,
+     false,
+     0,
+     0.5,
+     {-0.88162, -0.26029, 1.73453, -0.49914},
+     {0.82872, -1.87190, 0.50581, -0.22039, -1.33453, 2.09229},
+     {0.55402, -0.55402, 0.10906, 0.43623, 1.25441, -0.35539},
+     {0.32066, 0.40063, -0.72129, -1.01612, -0.21035, 1.22647}},
+    {"type 1, mask",
+     1,
+     true,
+     0,
+     1.0,
+     {-0.42086, 0.21043, 0.65972, 1.00694},
+     {0.24585, 0.27917, 0.38194, -1.52778, -0.62779, 1.24860},
+     {0.50684, 0.32649, 0.16667, 0.66667, 0.82649, 0.00684},
+     {0.28057, 0.0, -0.28057, 0.06944, -0.76389, 0.69444}},
+    {"type 1, mask, zeros",
+     1,
+     true,
+     2,
+     1.0,
+     {-0.42086, 0.21043, 0.0, 0.0},
+     {0.28057, 0.14029, 0.0, 0.0, -0.28057, -0.14029},
+     {0.34018, -0.34018, 0.0, 0.0, 0.65982, -0.65982},
+     {0.28057, 0.0, -0.28057, 0.0, 0.0, 0.0}},
+};
+const size_t attention_num_grad_goldens =
+    sizeof attention_grad_goldens / sizeof attention_grad_goldens[0];
 
 const attention_dropout_golden attention_dropout_goldens[] = {
     {CLF_DTYPE_FP16,

@@ -33,6 +33,24 @@ typedef struct attention_golden {
 extern const attention_golden attention_goldens[];
 extern const size_t attention_num_goldens;
 
+extern const float attention_golden_grad_output[4];
+
+/* Gradients, printed to five decimals; always with pse. */
+typedef struct attention_grad_golden {
+    const char *name;
+    int64_t pse_type;
+    bool has_mask;
+    int64_t inner_precise; /* of the forward */
+    double keep_prob;      /* 1: no drop mask */
+    double query[4];
+    double key[6];
+    double value[6];
+    double pse[6];
+} attention_grad_golden;
+
+extern const attention_grad_golden attention_grad_goldens[];
+extern const size_t attention_num_grad_goldens;
+
 /* Published dropout masks of 128 elements. */
 typedef struct attention_dropout_golden {
     clf_dtype dtype;

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "attention_tensors.h"
+#include "attention_grad_tensors.h"
 #include "test_json.h"
 
 typedef struct attention_race {
@@ -27,6 +27,11 @@ typedef struct attention_race {
 #define FEW_ROWS "clf_flash_attention_few_rows_cpu", CLF_VARIANT_CPU
 #define RESET    "clf_flash_attention_reset", CLF_VARIANT_CPU
 #define MERGE    "clf_flash_attention_merge", CLF_VARIANT_PORTABLE
+#define GRAD     "clf_flash_attention_grad_portable", CLF_VARIANT_PORTABLE
+#define ZERO     "clf_flash_attention_grad_zero", CLF_VARIANT_PORTABLE
+#define GRAD_CPU "clf_flash_attention_grad_cpu", CLF_VARIANT_CPU
+#define ROWS     "clf_flash_attention_grad_rows_cpu", CLF_VARIANT_CPU
+#define SUM      "clf_flash_attention_grad_sum_cpu", CLF_VARIANT_CPU
 #define NO_MASK  TEST_ATTENTION_NO_MASK, 0
 #define NO_EXTRA TEST_BIAS_NONE, TEST_DROPOUT_NONE
 
@@ -48,6 +53,24 @@ static const attention_race races[] = {
     {MERGE, CLF_DTYPE_FP32, 1, 1, 2, 1100, 8, NO_MASK, NO_EXTRA},
     {MERGE, CLF_DTYPE_FP16, 1, 1, 3, 1101, 5, NO_MASK, TEST_BIAS_NONE, TEST_DROPOUT_BITS},
     {MERGE, CLF_DTYPE_BF16, 1, 1, 1, 1027, 8, TEST_MASK_SS, 0, NO_EXTRA},
+    {GRAD, CLF_DTYPE_FP32, 1, 1, 16, 32, 16, NO_MASK, NO_EXTRA},
+    {GRAD, CLF_DTYPE_FP16, 2, 1, 13, 37, 7, TEST_MASK_SS, 0, TEST_BIAS_BNSS, TEST_DROPOUT_BITS},
+    {GRAD, CLF_DTYPE_BF16, 1, 1, 19, 19, 40, TEST_MASK_COMPRESSED, 2, TEST_BIAS_SLOPES,
+     TEST_DROPOUT_GENERATED},
+    {GRAD, CLF_DTYPE_FP32, 2, 2, 70, 11, 5, NO_MASK, TEST_BIAS_BN1S, TEST_DROPOUT_NONE},
+    {GRAD_CPU, CLF_DTYPE_FP32, 1, 1, 32, 64, 16, NO_MASK, NO_EXTRA},
+    {GRAD_CPU, CLF_DTYPE_FP16, 2, 1, 17, 37, 7, TEST_MASK_SS, 0, TEST_BIAS_BNSS, TEST_DROPOUT_BITS},
+    {GRAD_CPU, CLF_DTYPE_BF16, 1, 1, 35, 35, 24, TEST_MASK_COMPRESSED, 2, TEST_BIAS_SLOPES,
+     TEST_DROPOUT_GENERATED},
+    {ROWS, CLF_DTYPE_FP32, 1, 1, 16, 16, 16, NO_MASK, NO_EXTRA},
+    {ROWS, CLF_DTYPE_FP16, 2, 1, 13, 11, 7, NO_MASK, NO_EXTRA},
+    {ROWS, CLF_DTYPE_BF16, 1, 1, 9, 16, 24, NO_MASK, NO_EXTRA},
+    {SUM, CLF_DTYPE_FP32, 1, 1, 5, 512, 16, NO_MASK, NO_EXTRA},
+    {SUM, CLF_DTYPE_FP16, 1, 1, 7, 523, 7, NO_MASK, NO_EXTRA},
+    {SUM, CLF_DTYPE_BF16, 1, 1, 6, 512, 24, NO_MASK, NO_EXTRA},
+    {ZERO, CLF_DTYPE_FP32, 1, 1, 0, 16, 8, NO_MASK, NO_EXTRA},
+    {ZERO, CLF_DTYPE_FP16, 2, 1, 0, 37, 7, NO_MASK, NO_EXTRA},
+    {ZERO, CLF_DTYPE_BF16, 1, 1, 19, 19, 8, NO_MASK, TEST_BIAS_SLOPES, TEST_DROPOUT_NONE},
 };
 #define NUM_RACES (sizeof races / sizeof races[0])
 
@@ -91,6 +114,21 @@ static attention_case case_of(const attention_race *race) {
     return tested;
 }
 
+static bool is_gradient(const attention_race *race) {
+    return strstr(race->kernel, "_grad_") != NULL;
+}
+
+static bool gradient_launches(const test_session *session, const attention_case *tested,
+                              const char *kernel) {
+    attention_grad_tensors tensors;
+    clf_plan *plan = NULL;
+    attention_grad_tensors_make(&tensors, tested);
+    const clf_status planned = clf_flash_attention_grad_plan(session->device, &tensors.args, &plan);
+    const bool found = test_plan_launches(planned, plan, kernel);
+    attention_grad_tensors_free(&tensors);
+    return found;
+}
+
 static bool launches(const test_session *session, const attention_case *tested,
                      const char *kernel) {
     attention_tensors tensors;
@@ -104,6 +142,10 @@ static bool launches(const test_session *session, const attention_case *tested,
 
 static bool run_case(const test_session *session, const attention_race *race) {
     const attention_case tested = case_of(race);
+    if (is_gradient(race)) {
+        return gradient_launches(session, &tested, race->kernel) &&
+               attention_grad_case_run(session, &tested);
+    }
     return launches(session, &tested, race->kernel) && attention_case_run(session, &tested);
 }
 

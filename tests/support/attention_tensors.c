@@ -30,8 +30,8 @@ static void narrow(test_tensor *tensor, const int64_t *shape) {
     }
 }
 
-static test_tensor make_strided(clf_dtype dtype, int32_t rank, const int64_t *shape,
-                                attention_strides strides, size_t misalign) {
+test_tensor attention_tensor_make(clf_dtype dtype, int32_t rank, const int64_t *shape,
+                                  attention_strides strides, size_t misalign) {
     static const test_layout layouts[TEST_NUM_STRIDES] = {TEST_CONTIGUOUS,    TEST_CONTIGUOUS,
                                                           TEST_BROADCAST_ROW, TEST_GAPS,
                                                           TEST_NEGATIVE,      TEST_TRANSPOSED};
@@ -51,7 +51,7 @@ static test_tensor make_strided(clf_dtype dtype, int32_t rank, const int64_t *sh
 
 #define POOL 1021
 
-static void fill_from_pool(test_tensor *tensor, test_random *random, double deviation) {
+void attention_tensor_fill(test_tensor *tensor, test_random *random, double deviation) {
     unsigned char pool[POOL][4];
     const size_t size = oracle_dtype_size(tensor->view.dtype);
     const int64_t count = test_tensor_count(tensor);
@@ -105,25 +105,26 @@ static void make_tokens(attention_tensors *tensors, const attention_case *tested
     int64_t shape[4];
     int32_t rank = token_shape(tested, query_tokens, tested->heads, tested->depth, shape);
     tensors->query =
-        make_strided(tested->dtype, rank, shape, tested->query_strides, tested->misalign);
-    fill_from_pool(&tensors->query, random, tested->deviation);
+        attention_tensor_make(tested->dtype, rank, shape, tested->query_strides, tested->misalign);
+    attention_tensor_fill(&tensors->query, random, tested->deviation);
     token_shape(tested, key_tokens, tested->key_heads, tested->depth, shape);
-    tensors->key =
-        make_strided(tested->dtype, rank, shape, tested->key_strides, (tested->misalign * 3) % 8);
-    fill_from_pool(&tensors->key, random, tested->deviation);
+    tensors->key = attention_tensor_make(tested->dtype, rank, shape, tested->key_strides,
+                                         (tested->misalign * 3) % 8);
+    attention_tensor_fill(&tensors->key, random, tested->deviation);
     token_shape(tested, key_tokens, tested->key_heads, tested->value_depth, shape);
-    tensors->value =
-        make_strided(tested->dtype, rank, shape, tested->value_strides, (tested->misalign * 5) % 8);
-    fill_from_pool(&tensors->value, random, 1.0);
+    tensors->value = attention_tensor_make(tested->dtype, rank, shape, tested->value_strides,
+                                           (tested->misalign * 5) % 8);
+    attention_tensor_fill(&tensors->value, random, 1.0);
     rank = token_shape(tested, query_tokens, tested->heads, tested->value_depth, shape);
-    tensors->out =
-        make_strided(tested->dtype, rank, shape, tested->out_strides, (tested->misalign + 3) % 8);
+    tensors->out = attention_tensor_make(tested->dtype, rank, shape, tested->out_strides,
+                                         (tested->misalign + 3) % 8);
     const int64_t dense[] = {tested->batch, tested->heads, query_tokens, COPIES};
     const int64_t varlen[] = {query_tokens, tested->heads, COPIES};
     test_tensor *statistics[] = {&tensors->max, &tensors->sum};
     for (int i = 0; i < 2; i++) {
-        *statistics[i] = make_strided(CLF_DTYPE_FP32, is_varlen ? 3 : 4, is_varlen ? varlen : dense,
-                                      tested->statistic_strides, tested->misalign + (size_t)i);
+        *statistics[i] =
+            attention_tensor_make(CLF_DTYPE_FP32, is_varlen ? 3 : 4, is_varlen ? varlen : dense,
+                                  tested->statistic_strides, tested->misalign + (size_t)i);
         statistics[i]->is_output = true;
     }
     tensors->out.is_output = true;
@@ -175,8 +176,8 @@ static void make_mask(attention_tensors *tensors, const attention_case *tested,
     default:
         break;
     }
-    tensors->atten_mask =
-        make_strided(tested->mask_dtype, rank, shape, tested->pair_strides, tested->misalign);
+    tensors->atten_mask = attention_tensor_make(tested->mask_dtype, rank, shape,
+                                                tested->pair_strides, tested->misalign);
     test_tensor_fill_mask(&tensors->atten_mask, random, tested->mask_density);
     mask_rows(&tensors->atten_mask, random, tested->masked_rows);
 }
@@ -215,19 +216,19 @@ static void make_bias(attention_tensors *tensors, const attention_case *tested,
     }
     if (tested->bias_form == TEST_BIAS_SLOPES || tested->bias_form == TEST_BIAS_SLOPES_B) {
         const int32_t rank = tested->bias_form == TEST_BIAS_SLOPES ? 1 : 2;
-        tensors->pse = make_strided(CLF_DTYPE_FP32, rank, slopes + 2 - rank, tested->pair_strides,
-                                    tested->misalign);
+        tensors->pse = attention_tensor_make(CLF_DTYPE_FP32, rank, slopes + 2 - rank,
+                                             tested->pair_strides, tested->misalign);
         for (int64_t i = 0; i < test_tensor_count(&tensors->pse); i++) {
             test_tensor_set(&tensors->pse, i, test_random_uniform(random, -0.05, 0.5));
         }
         return;
     }
-    tensors->pse =
-        make_strided(tested->dtype, 4, full, tested->pair_strides, (tested->misalign + 1) % 8);
+    tensors->pse = attention_tensor_make(tested->dtype, 4, full, tested->pair_strides,
+                                         (tested->misalign + 1) % 8);
     if (last_rows) {
         fill_toeplitz(&tensors->pse);
     } else {
-        fill_from_pool(&tensors->pse, random, tested->deviation);
+        attention_tensor_fill(&tensors->pse, random, tested->deviation);
     }
 }
 
@@ -447,7 +448,7 @@ static void poison_bias(attention_tensors *tensors, const oracle_attention *prob
     }
 }
 
-static bool is_repeated(const test_tensor *tensor) {
+bool attention_tensor_is_repeated(const test_tensor *tensor) {
     for (int32_t axis = 0; axis < tensor->view.rank; axis++) {
         if (tensor->view.strides[axis] == 0 && tensor->view.shape[axis] > 1) {
             return true;
@@ -459,13 +460,14 @@ static bool is_repeated(const test_tensor *tensor) {
 void attention_tensors_poison(attention_tensors *tensors) {
     oracle_attention problem;
     attention_tensors_open_oracle(tensors, &problem);
-    if (!is_repeated(&tensors->key) && !is_repeated(&tensors->value) && problem.num_key_heads > 0) {
+    if (!attention_tensor_is_repeated(&tensors->key) &&
+        !attention_tensor_is_repeated(&tensors->value) && problem.num_key_heads > 0) {
         poison_keys(tensors, &problem);
     }
     const clf_tensor *pse = &tensors->pse.view;
     if (tensors->pse.image != NULL && pse->rank == 4 && pse->shape[0] == problem.num_batch &&
         pse->shape[2] == problem.longest_query && problem.layout != ORACLE_TND &&
-        !is_repeated(&tensors->pse)) {
+        !attention_tensor_is_repeated(&tensors->pse)) {
         poison_bias(tensors, &problem);
     }
     const oracle_attention_element *last = &problem.elements[problem.num_elements - 1];

@@ -29,6 +29,13 @@ void attention_tensors_make(attention_tensors *tensors, const attention_case *te
 void attention_tensors_upload(attention_tensors *tensors, const test_session *session);
 void attention_tensors_free(attention_tensors *tensors);
 
+/* A tensor of the case's lengths, as test_tensor_make makes it, with strides of the case's kind. */
+test_tensor attention_tensor_make(clf_dtype dtype, int32_t rank, const int64_t *shape,
+                                  attention_strides strides, size_t misalign);
+/* Normal numbers, each of which may occur several times. */
+void attention_tensor_fill(test_tensor *tensor, test_random *random, double deviation);
+bool attention_tensor_is_repeated(const test_tensor *tensor);
+
 /* The oracle's view of them. */
 void attention_tensors_open_oracle(const attention_tensors *tensors, oracle_attention *problem);
 oracle_attention_outputs attention_tensors_outputs(const attention_tensors *tensors);

@@ -14,7 +14,12 @@ typedef struct attention_violation {
     const char *message; /* contained in clf_last_error(); NULL with CLF_SUCCESS */
 } attention_violation;
 
+/* Those of the forward, which are the gradient's, too: it calls attention_out attention_in. */
 extern const attention_violation attention_violations[];
 extern const size_t attention_num_violations;
+
+/* Those that only the gradient has. */
+extern const attention_violation attention_grad_violations[];
+extern const size_t attention_num_grad_violations;
 
 #endif

@@ -11,46 +11,90 @@
 #include "cmocka_all.h"
 #include "test_random.h"
 
-static bool check_violation(size_t number) {
-    const attention_violation *line = &attention_violations[number];
-    attention_call call;
-    char text[1024];
+typedef enum direction { FORWARD, GRADIENT } direction;
+
+static clf_status check_call(const attention_call *call, direction checked) {
     clf_i_attention_request request;
-    snprintf(text, sizeof text, "%s %s", line->base, line->change);
-    attention_call_make(&call, text);
-    const clf_status status = clf_i_attention_request_make(&call.args, &request);
+    const clf_status status = checked == FORWARD
+                                  ? clf_i_attention_request_make(&call->args, &request)
+                                  : clf_i_attention_grad_request_make(&call->grad_args, &request);
     clf_i_attention_request_clear(&request);
-    const char *sentence = status == CLF_SUCCESS ? "" : clf_last_error();
-    const bool is_right = status == line->status &&
-                          (line->message == NULL || strstr(sentence, line->message) != NULL);
-    if (!is_right) {
-        print_error("%s%s\n  is %s \"%s\", expected %s with \"%s\"\n", line->base, line->change,
-                    clf_status_name(status), sentence, clf_status_name(line->status),
-                    line->message != NULL ? line->message : "");
+    return status;
+}
+
+/* Whether the sentence is the expected one, which may name the forward's output. */
+static bool holds_message(const char *sentence, const char *expected, direction checked) {
+    static const char forward_name[] = "attention_out";
+    char message[256];
+    const char *found = strstr(expected, forward_name);
+    if (checked == FORWARD || found == NULL) {
+        return strstr(sentence, expected) != NULL;
     }
-    return is_right;
+    snprintf(message, sizeof message, "%.*sattention_in%s", (int)(found - expected), expected,
+             found + sizeof forward_name - 1);
+    return strstr(sentence, message) != NULL;
+}
+
+/* The number of lines that do not have their code and sentence. */
+static size_t check_violations(const attention_violation *lines, size_t count, direction checked) {
+    size_t wrong = 0;
+    for (size_t i = 0; i < count; i++) {
+        const attention_violation *line = &lines[i];
+        attention_call call;
+        char text[1024];
+        snprintf(text, sizeof text, "%s %s", line->base, line->change);
+        attention_call_make(&call, text);
+        const clf_status status = check_call(&call, checked);
+        const char *sentence = status == CLF_SUCCESS ? "" : clf_last_error();
+        const bool is_right =
+            status == line->status &&
+            (line->message == NULL || holds_message(sentence, line->message, checked));
+        if (!is_right) {
+            print_error("%s%s\n  is %s \"%s\", expected %s with \"%s\"\n", line->base, line->change,
+                        clf_status_name(status), sentence, clf_status_name(line->status),
+                        line->message != NULL ? line->message : "");
+        }
+        wrong += !is_right;
+    }
+    printf("%zu lines\n", count);
+    return wrong;
 }
 
 static void test_attention_checks_each_violation_has_its_code_and_sentence(void **state) {
     (void)state;
-    size_t wrong = 0;
-    for (size_t i = 0; i < attention_num_violations; i++) {
-        wrong += !check_violation(i);
-    }
-    printf("%zu lines\n", attention_num_violations);
-    assert_int_equal(wrong, 0);
+    assert_int_equal(check_violations(attention_violations, attention_num_violations, FORWARD), 0);
+}
+
+/* The gradient's other tensors are like the forward's there, and right if those are. */
+static void test_attention_checks_gradient_has_every_violation_of_the_forward(void **state) {
+    (void)state;
+    assert_int_equal(check_violations(attention_violations, attention_num_violations, GRADIENT), 0);
+}
+
+static void test_attention_checks_gradient_has_its_own_violations(void **state) {
+    (void)state;
+    assert_int_equal(
+        check_violations(attention_grad_violations, attention_num_grad_violations, GRADIENT), 0);
 }
 
 static void test_attention_checks_every_other_struct_size_is_refused(void **state) {
     (void)state;
-    const size_t sizes[] = {0, 1, sizeof(clf_flash_attention_args) - 1,
-                            sizeof(clf_flash_attention_args) + 8, SIZE_MAX};
-    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        clf_flash_attention_args given = CLF_FLASH_ATTENTION_ARGS;
-        clf_flash_attention_args copied;
-        given.struct_size = sizes[i];
-        assert_int_equal(clf_i_attention_copy_args(&given, &copied), CLF_ERR_PARAM_INVALID);
-        assert_non_null(strstr(clf_last_error(), "struct_size"));
+    attention_call call;
+    attention_call_make(&call, attention_violations[0].base);
+    for (int i = 0; i < 5; i++) {
+        const size_t forward = sizeof call.args;
+        const size_t gradient = sizeof call.grad_args;
+        const size_t others[][2] = {{0, 0},
+                                    {1, 1},
+                                    {forward - 1, gradient - 1},
+                                    {forward + 8, gradient + 8},
+                                    {SIZE_MAX, SIZE_MAX}};
+        call.args.struct_size = others[i][0];
+        call.grad_args.struct_size = others[i][1];
+        assert_int_equal(check_call(&call, FORWARD), CLF_ERR_PARAM_INVALID);
+        assert_non_null(strstr(clf_last_error(), "CLF_FLASH_ATTENTION_ARGS"));
+        assert_int_equal(check_call(&call, GRADIENT), CLF_ERR_PARAM_INVALID);
+        assert_non_null(strstr(clf_last_error(), "CLF_FLASH_ATTENTION_GRAD_ARGS"));
     }
 }
 
@@ -197,6 +241,8 @@ static void test_attention_checks_automatic_zero_rows_follow_the_table(void **st
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_attention_checks_each_violation_has_its_code_and_sentence),
+        cmocka_unit_test(test_attention_checks_gradient_has_every_violation_of_the_forward),
+        cmocka_unit_test(test_attention_checks_gradient_has_its_own_violations),
         cmocka_unit_test(test_attention_checks_every_other_struct_size_is_refused),
         cmocka_unit_test(test_attention_checks_random_windows_follow_the_rules),
         cmocka_unit_test(test_attention_checks_automatic_zero_rows_follow_the_table),

@@ -1,12 +1,14 @@
 /*
- * Random attention cases against the oracle: every two of their properties together, at least
- * CLFORMER_TEST_CASES of them (2000 by default).
+ * Random cases of attention and of its gradient against their references: every two of their
+ * properties together, at least CLFORMER_TEST_CASES of them (by default 2000, and 1500 of the
+ * gradient). CTest runs each by its filter.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "attention_draw.h"
+#include "attention_grad_tensors.h"
 #include "attention_tensors.h"
 #include "cmocka_all.h"
 
@@ -42,24 +44,33 @@ static size_t add_pairs(pair_set *set, const pair_set *within, const attention_c
     return added;
 }
 
-static size_t num_cases(void) {
+/* One of the operators. */
+typedef struct subject {
+    const test_session *session;
+    bool (*run)(const test_session *session, const attention_case *tested);
+    bool has_cpu_variant;
+    size_t num_cases; /* by default: enough for all pairs */
+} subject;
+
+static size_t num_cases(const subject *tested) {
     const char *given = getenv("CLFORMER_TEST_CASES");
     const unsigned long count = given != NULL ? strtoul(given, NULL, 10) : 0;
-    return count > 0 ? count : 2000;
+    return count > 0 ? count : tested->num_cases;
 }
 
 static bool case_fails(const attention_case *tested, const void *context) {
-    return !attention_case_run((const test_session *)context, tested);
+    const subject *of = (const subject *)context;
+    return !of->run(of->session, tested);
 }
 
 /* Runs a case; on the first failure also looks for a simpler one. Returns the failures so far. */
-static size_t run_case(const test_session *session, const attention_case *tested, size_t failures) {
-    if (attention_case_run(session, tested)) {
+static size_t run_case(const subject *of, const attention_case *tested, size_t failures) {
+    if (of->run(of->session, tested)) {
         return failures;
     }
     if (failures == 0) {
         char text[1024];
-        const attention_case smallest = attention_case_shrink(*tested, case_fails, session);
+        const attention_case smallest = attention_case_shrink(*tested, case_fails, of);
         attention_case_text(&smallest, text, sizeof text);
         print_error("the simplest that still fails: %s\n", text);
     }
@@ -82,8 +93,7 @@ static attention_case draw_for_pairs(test_random *random, const attention_kind *
     return best;
 }
 
-static void test_attention_random_cases_match_the_reference(void **state) {
-    const test_session *session = (const test_session *)*state;
+static void run_all(const subject *of) {
     static attention_kind kinds[MAX_KINDS];
     pair_set *covered = (pair_set *)calloc(1, sizeof *covered);
     pair_set *possible = (pair_set *)calloc(1, sizeof *possible);
@@ -94,22 +104,22 @@ static void test_attention_random_cases_match_the_reference(void **state) {
     assert_non_null(covered);
     assert_non_null(possible);
     const size_t num_kinds =
-        attention_kinds_draw(&random, session->has_cpu_variant, kinds, MAX_KINDS, &missing);
+        attention_kinds_draw(&random, of->has_cpu_variant, kinds, MAX_KINDS, &missing);
     assert_int_equal(missing, 0);
     for (size_t i = 0; i < NUM_TRIALS; i++) {
         const attention_case trial = attention_case_draw(&random, &kinds[i % num_kinds], BUDGET);
         add_pairs(possible, NULL, &trial, true);
     }
-    const size_t wanted = num_cases();
+    const size_t wanted = num_cases(of);
     for (size_t i = 0; i < wanted && failures < MAX_FAILURES; i++, run++) {
         /* All cases of a kind after each other: its kernels are built once and stay in the cache.
          */
         const attention_kind *kind = &kinds[i * num_kinds / wanted];
         const attention_case drawn = draw_for_pairs(&random, kind, covered, possible);
-        failures = run_case(session, &drawn, failures);
+        failures = run_case(of, &drawn, failures);
         add_pairs(covered, possible, &drawn, true);
     }
-    for (size_t extra = 0; wanted >= 2000 && covered->count < possible->count &&
+    for (size_t extra = 0; wanted >= of->num_cases && covered->count < possible->count &&
                            extra < MAX_EXTRA && failures < MAX_FAILURES;
          extra++, run++) {
         attention_case drawn;
@@ -117,20 +127,37 @@ static void test_attention_random_cases_match_the_reference(void **state) {
             drawn =
                 attention_case_draw(&random, &kinds[test_random_below(&random, num_kinds)], BUDGET);
         } while (add_pairs(covered, possible, &drawn, false) == 0);
-        failures = run_case(session, &drawn, failures);
+        failures = run_case(of, &drawn, failures);
         add_pairs(covered, possible, &drawn, true);
     }
     printf("%zu cases of %zu kinds, %zu of %zu pairs of properties, %zu failed\n", run, num_kinds,
            covered->count, possible->count, failures);
     assert_int_equal(failures, 0);
-    assert_true(wanted < 2000 || covered->count == possible->count);
+    assert_true(wanted < of->num_cases || covered->count == possible->count);
     free(covered);
     free(possible);
 }
 
-int main(void) {
+static void test_attention_random_cases_match_the_reference(void **state) {
+    const test_session *session = (const test_session *)*state;
+    const subject of = {session, attention_case_run, session->has_cpu_variant, 2000};
+    run_all(&of);
+}
+
+static void test_attention_grad_random_cases_match_the_reference(void **state) {
+    const test_session *session = (const test_session *)*state;
+    const subject of = {session, attention_grad_case_run, session->has_cpu_variant, 1500};
+    run_all(&of);
+}
+
+/* An argument chooses tests by name, with * and ?. */
+int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_attention_random_cases_match_the_reference),
+        cmocka_unit_test(test_attention_grad_random_cases_match_the_reference),
     };
+    if (argc > 1) {
+        cmocka_set_test_filter(argv[1]);
+    }
     return cmocka_run_group_tests(tests, test_session_begin, test_session_end);
 }
