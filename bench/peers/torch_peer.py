@@ -28,7 +28,8 @@ class CannotExpress(Exception):
 DTYPES = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 MOST_MASK_ELEMENTS = 2**31
 MOST_SCORES = 2**28  # 1 GiB in fp32, and up to six of them
-LONG_RUN_SECONDS = 1.0
+# A run that takes longer than so many seconds is repeated so often at most.
+MOST_RUNS = ((3.0, 1), (1.0, 3))
 
 
 def make_softmax_mask(torch, request, device):
@@ -217,8 +218,9 @@ def measure(torch, request):
         del result
         return seconds
 
-    runs = request["runs"] if once() < LONG_RUN_SECONDS else min(3, request["runs"])
-    times = [once() for _ in range(runs)]  # the first, above, warmed up
+    warm_up = once()
+    runs = min([request["runs"]] + [most for seconds, most in MOST_RUNS if warm_up >= seconds])
+    times = [once() for _ in range(runs)]
     median = statistics.median(times)
     return {
         "median_s": median,
