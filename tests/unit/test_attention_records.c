@@ -220,7 +220,8 @@ static void test_attention_records_random_cases_match_the_oracle(void **state) {
     static subject opened;
     size_t missing = 0;
     test_random random = test_random_from(test_seed());
-    const size_t num_kinds = attention_kinds_draw(&random, true, kinds, MAX_KINDS, &missing);
+    const size_t num_kinds =
+        attention_kinds_draw(&random, true, TEST_ALL_DEPTHS, kinds, MAX_KINDS, &missing);
     for (size_t i = 0; i < NUM_CASES; i++) {
         const attention_case drawn = attention_case_draw(&random, &kinds[i % num_kinds], 1.5e6);
         memset(&opened, 0, sizeof opened);
