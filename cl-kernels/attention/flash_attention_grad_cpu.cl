@@ -99,7 +99,7 @@ static CLF_INLINE void clf_attention_grad_open_keys(clf_attention_grad_context *
     const clf_attention_grad_buffers *buffers = &context->buffers;
     const long *strides = problem->key_strides;
     context->has_finite_keys = clf_attention_grad_stage(
-        buffers->keys, clf_attention_grad_keys(block, context->tensors->key, problem),
+        CLF_ADDRESS(buffers->keys), clf_attention_grad_keys(block, context->tensors->key, problem),
         strides[CLF_STRIDE_TOKEN], CLF_ATTENTION_DEPTH_STRIDE(strides), block->num_keys,
         block->num_keys, CLF_ATTENTION_DEPTH);
     clf_attention_grad_pack_keys(block, context->tensors, problem, buffers->keys_t,
@@ -165,9 +165,11 @@ static CLF_INLINE void clf_attention_grad_add_block(const clf_attention_grad_con
         clf_attention_grad_add_keys(CLF_ADDRESS(buffers->key_sums), CLF_ADDRESS(buffers->queries),
                                     CLF_ADDRESS(block->ds), CLF_ATTENTION_PADDED_DEPTH, count);
     } else {
-        clf_attention_grad_add_keys_carefully(buffers->value_sums, buffers->outputs, block->kept,
-                                              CLF_ATTENTION_PADDED_VALUE_DEPTH, count);
-        clf_attention_grad_add_keys_carefully(buffers->key_sums, buffers->queries, block->ds,
+        clf_attention_grad_add_keys_carefully(
+            CLF_ADDRESS(buffers->value_sums), CLF_ADDRESS(buffers->outputs),
+            CLF_ADDRESS(block->kept), CLF_ATTENTION_PADDED_VALUE_DEPTH, count);
+        clf_attention_grad_add_keys_carefully(CLF_ADDRESS(buffers->key_sums),
+                                              CLF_ADDRESS(buffers->queries), CLF_ADDRESS(block->ds),
                                               CLF_ATTENTION_PADDED_DEPTH, count);
     }
     if (context->has_finite_keys)
@@ -208,12 +210,12 @@ static CLF_INLINE void clf_attention_grad_store_block(const clf_attention_grad_c
         context->grad_key + context->grad_sequence->grad_key_offset +
             key_head * strides[0][CLF_STRIDE_HEAD] + key * strides[0][CLF_STRIDE_TOKEN],
         strides[0][CLF_STRIDE_TOKEN], CLF_ATTENTION_DEPTH_STRIDE(strides[0]),
-        context->buffers.key_sums, problem->scale, count, CLF_ATTENTION_DEPTH);
+        CLF_ADDRESS(context->buffers.key_sums), problem->scale, count, CLF_ATTENTION_DEPTH);
     clf_attention_grad_store_keys(
         context->grad_value + context->grad_sequence->grad_value_offset +
             key_head * strides[1][CLF_STRIDE_HEAD] + key * strides[1][CLF_STRIDE_TOKEN],
         strides[1][CLF_STRIDE_TOKEN], CLF_ATTENTION_DEPTH_STRIDE(strides[1]),
-        context->buffers.value_sums, 1.0f, count, CLF_ATTENTION_VALUE_DEPTH);
+        CLF_ADDRESS(context->buffers.value_sums), 1.0f, count, CLF_ATTENTION_VALUE_DEPTH);
 }
 
 /* Every `num_chunks`th block of a key head's keys from number `chunk` on. */

@@ -85,7 +85,6 @@ void clf_i_attention_launch_common(const clf_i_attention_request *request,
     clf_i_attention_launch_define(launch, "CLF_ATTENTION_DEPTH", request->geometry.depth);
     clf_i_attention_launch_define(launch, "CLF_ATTENTION_VALUE_DEPTH",
                                   request->geometry.value_depth);
-    clf_i_attention_launch_define(launch, "CLF_ATTENTION_DROPOUT", request->pairs.dropout_kind);
 }
 
 void clf_i_attention_launch_inputs(const clf_i_attention_request *request,
@@ -108,6 +107,7 @@ void clf_i_attention_launch_inputs(const clf_i_attention_request *request,
 
 void clf_i_attention_launch_drop_mask(const clf_i_attention_request *request,
                                       clf_i_attention_launch *launch) {
+    clf_i_attention_launch_define(launch, "CLF_ATTENTION_DROPOUT", request->pairs.dropout_kind);
     if (request->pairs.dropout_kind == CLF_I_DROPOUT_BITS) {
         clf_i_attention_launch_slot(launch, CLF_SLOT_DROP_MASK);
     }

@@ -45,11 +45,11 @@ void clf_i_attention_launch_define(clf_i_attention_launch *launch, const char *n
 void clf_i_attention_launch_argument(clf_i_attention_launch *launch, clf_i_argument argument);
 void clf_i_attention_launch_slot(clf_i_attention_launch *launch, clf_slot slot);
 
-/* Definitions of all kernels: dtype, depths, dropout. */
+/* Definitions of all kernels: dtype, depths. */
 void clf_i_attention_launch_common(const clf_i_attention_request *request,
                                    clf_i_attention_launch *launch);
-/* query, key, value, and bias and mask with their definitions if they are read; then the drop mask.
- */
+/* query, key, value, and bias and mask if they are read, with their definitions; then the same of
+ * dropout. */
 void clf_i_attention_launch_inputs(const clf_i_attention_request *request,
                                    clf_i_attention_launch *launch);
 void clf_i_attention_launch_drop_mask(const clf_i_attention_request *request,

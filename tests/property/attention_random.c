@@ -1,6 +1,6 @@
 /*
  * Random cases of attention and of its gradient against their references: every two of their
- * properties together, at least CLFORMER_TEST_CASES of them (by default 2000, and 500 of the
+ * properties together, at least CLFORMER_TEST_CASES of them (by default 2000, and 400 of the
  * gradient, of four head dimensions, since each takes programs of its own; from MANY_CASES on of
  * all). CTest runs each by its filter.
  */
@@ -144,14 +144,21 @@ static void run_all(const subject *of) {
 
 static void test_attention_random_cases_match_the_reference(void **state) {
     const test_session *session = (const test_session *)*state;
-    const subject of = {session, attention_case_run, session->has_cpu_variant, 2000,
-                        TEST_ALL_DEPTHS};
+    const subject of = {.session = session,
+                        .run = attention_case_run,
+                        .has_cpu_variant = session->has_cpu_variant,
+                        .num_cases = 2000,
+                        .num_depths = TEST_ALL_DEPTHS};
     run_all(&of);
 }
 
 static void test_attention_grad_random_cases_match_the_reference(void **state) {
     const test_session *session = (const test_session *)*state;
-    const subject of = {session, attention_grad_case_run, session->has_cpu_variant, 500, 4};
+    const subject of = {.session = session,
+                        .run = attention_grad_case_run,
+                        .has_cpu_variant = session->has_cpu_variant,
+                        .num_cases = 400,
+                        .num_depths = 4};
     run_all(&of);
 }
 
