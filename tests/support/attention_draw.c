@@ -35,6 +35,10 @@ enum {
 static const size_t kind_values[KIND_FACTORS] = {LENGTH(dtypes),        LENGTH(depths),    2, 2,
                                                  TEST_NUM_BIAS_CLASSES, TEST_NUM_DROPOUTS, 2, 2};
 
+/* Programs of the portable variant take several times as long to build: twice as much must be
+ * gained by them. */
+#define CPU_PREFERENCE 2
+
 typedef struct kind_pairs {
     bool covered[KIND_FACTORS][TEST_MAX_FACTOR_VALUES][KIND_FACTORS][TEST_MAX_FACTOR_VALUES];
 } kind_pairs;
@@ -112,7 +116,8 @@ size_t attention_kinds_draw(test_random *random, bool has_cpu_variant, size_t nu
             for (size_t f = 0; f < KIND_FACTORS; f++) {
                 choice[f] = test_random_below(random, num_values[f]);
             }
-            const size_t gain = count_new(pairs, choice, false);
+            const size_t gain =
+                count_new(pairs, choice, false) * (choice[KIND_VARIANT] == 0 ? 1 : CPU_PREFERENCE);
             if (gain >= most) {
                 most = gain;
                 memcpy(best, choice, sizeof best);
