@@ -30,7 +30,8 @@
  * Parts: floats [chunk][query head][row of all sequences][D'], D' being D rounded up to 16.
  * Bias sums: floats [sequence][query head][keys rounded up to T].
  * Local memory, bytes:
- *     4 * (D' * (5 * T + 2 * R) + 2 * R * T) + [mask: R * T] + [dropout: 4 * R * (T + 31) / 32]
+ *     4 * (D' * (5 * T + 2 * R) + 2 * R * T), with bf16 dot products
+ *     4 * (D' * (4 * T + 3 * R) + 2 * R * T), + [mask: R * T] + [dropout: 4 * R * (T + 31) / 32]
  *
  * Macros: lib/attention_grad_wide.clh (T, R), lib/attention.clh (options), lib/dtype.clh, and
  *   CLF_ATTENTION_EVEN_ROWS  0  1: there may be rows whose probability is 1 / sum everywhere
@@ -56,8 +57,8 @@
 
 /* Local memory. */
 typedef struct clf_attention_grad_buffers {
-    __local float *keys_t;   /* [D'][T] */
-    __local float *values_t; /* [D'][T] */
+    __local clf_attention_operand *keys_t;
+    __local clf_attention_operand *values_t;
     __local float *keys;     /* [T][D'] */
     __local float *queries;  /* [R][D'] */
     __local float *outputs;  /* [R][D'], gradients of outputs */
@@ -254,8 +255,10 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_flash_attention
     long counters_offset, __global uchar *rows, long rows_offset, __global uchar *parts,
     long parts_offset, long num_sequences, long num_chunks, clf_attention_problem problem,
     clf_attention_grad_problem grad_problem) {
-    __local float keys_t[CLF_ATTENTION_PITCH * CLF_ATTENTION_KEY_TILE] CLF_WIDE_ALIGNED;
-    __local float values_t[CLF_ATTENTION_PITCH * CLF_ATTENTION_KEY_TILE] CLF_WIDE_ALIGNED;
+    __local clf_attention_operand
+        keys_t[CLF_ATTENTION_OPERAND_PITCH * CLF_ATTENTION_KEY_TILE] CLF_WIDE_ALIGNED;
+    __local clf_attention_operand
+        values_t[CLF_ATTENTION_OPERAND_PITCH * CLF_ATTENTION_KEY_TILE] CLF_WIDE_ALIGNED;
     __local float keys[CLF_ATTENTION_PITCH * CLF_ATTENTION_KEY_TILE] CLF_WIDE_ALIGNED;
     __local float key_sums[CLF_ATTENTION_PITCH * CLF_ATTENTION_KEY_TILE] CLF_WIDE_ALIGNED;
     __local float value_sums[CLF_ATTENTION_PITCH * CLF_ATTENTION_KEY_TILE] CLF_WIDE_ALIGNED;
@@ -267,6 +270,12 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_flash_attention
 #if CLF_ATTENTION_MASK
     __local uchar block_mask[CLF_ATTENTION_ROWS * CLF_ATTENTION_KEY_TILE] CLF_WIDE_ALIGNED;
     block.mask = block_mask;
+#endif
+#if CLF_ATTENTION_BF16_DOT
+    __local uint query_pairs[CLF_ATTENTION_ROWS * CLF_ATTENTION_OPERAND_PITCH] CLF_WIDE_ALIGNED;
+    __local uint output_pairs[CLF_ATTENTION_ROWS * CLF_ATTENTION_OPERAND_PITCH] CLF_WIDE_ALIGNED;
+    block.query_pairs = query_pairs;
+    block.output_pairs = output_pairs;
 #endif
 #if CLF_ATTENTION_DROPOUT
     __local uint bits[(CLF_ATTENTION_KEY_TILE + 31) / 32 * CLF_ATTENTION_ROWS] CLF_WIDE_ALIGNED;

@@ -19,7 +19,8 @@
  *     query, key, value, [bias], [mask], [drop_mask], grad_output, grad_pse, sequences,
  *     grad sequences, rows (lib/attention_grad.clh), problem, grad problem
  * Local memory, bytes:
- *     4 * (D' * (2 * T + 2 * R) + 2 * R * T + S * T) + [mask: R * T]
+ *     4 * (D' * (2 * T + 2 * R) + 2 * R * T + S * T), with bf16 dot products
+ *     4 * (D' * (T + 3 * R) + 2 * R * T + S * T), + [mask: R * T]
  *     + [dropout: 4 * R * (T + 31) / 32],    D' being D rounded up to 16
  *
  * Macros: lib/attention_grad_wide.clh (T, R), lib/attention_grad_block.clh, lib/attention.clh
@@ -39,11 +40,11 @@ typedef struct clf_attention_bias_context {
     __global const float *rows;
     const clf_attention_problem *problem;
     const clf_attention_grad_problem *grad_problem;
-    __local float *keys_t;   /* [D'][T] */
-    __local float *values_t; /* [D'][T] */
-    __local float *queries;  /* [R][D'] */
-    __local float *outputs;  /* [R][D'] */
-    __local float *sums;     /* [S][T] */
+    __local clf_attention_operand *keys_t;
+    __local clf_attention_operand *values_t;
+    __local float *queries; /* [R][D'] */
+    __local float *outputs; /* [R][D'] */
+    __local float *sums;    /* [S][T] */
     long first_row;
     long last_row;
 } clf_attention_bias_context;
@@ -103,8 +104,10 @@ clf_flash_attention_grad_shared_bias_cpu(
     __global const clf_attention_sequence *sequences,
     __global const clf_attention_grad_sequence *grad_sequences, __global uchar *rows,
     long rows_offset, clf_attention_problem problem, clf_attention_grad_problem grad_problem) {
-    __local float keys_t[CLF_ATTENTION_PITCH * CLF_ATTENTION_KEY_TILE] CLF_WIDE_ALIGNED;
-    __local float values_t[CLF_ATTENTION_PITCH * CLF_ATTENTION_KEY_TILE] CLF_WIDE_ALIGNED;
+    __local clf_attention_operand
+        keys_t[CLF_ATTENTION_OPERAND_PITCH * CLF_ATTENTION_KEY_TILE] CLF_WIDE_ALIGNED;
+    __local clf_attention_operand
+        values_t[CLF_ATTENTION_OPERAND_PITCH * CLF_ATTENTION_KEY_TILE] CLF_WIDE_ALIGNED;
     __local float queries[CLF_ATTENTION_ROWS * CLF_ATTENTION_PITCH] CLF_WIDE_ALIGNED;
     __local float outputs[CLF_ATTENTION_ROWS * CLF_ATTENTION_PITCH] CLF_WIDE_ALIGNED;
     __local float ds[CLF_ATTENTION_ROWS * CLF_ATTENTION_KEY_TILE] CLF_WIDE_ALIGNED;
@@ -114,6 +117,12 @@ clf_flash_attention_grad_shared_bias_cpu(
 #if CLF_ATTENTION_MASK
     __local uchar block_mask[CLF_ATTENTION_ROWS * CLF_ATTENTION_KEY_TILE] CLF_WIDE_ALIGNED;
     block.mask = block_mask;
+#endif
+#if CLF_ATTENTION_BF16_DOT
+    __local uint query_pairs[CLF_ATTENTION_ROWS * CLF_ATTENTION_OPERAND_PITCH] CLF_WIDE_ALIGNED;
+    __local uint output_pairs[CLF_ATTENTION_ROWS * CLF_ATTENTION_OPERAND_PITCH] CLF_WIDE_ALIGNED;
+    block.query_pairs = query_pairs;
+    block.output_pairs = output_pairs;
 #endif
 #if CLF_ATTENTION_DROPOUT
     __local uint bits[(CLF_ATTENTION_KEY_TILE + 31) / 32 * CLF_ATTENTION_ROWS] CLF_WIDE_ALIGNED;

@@ -30,6 +30,7 @@ typedef struct clf_i_attention_grad_cpu_sizes {
     int64_t bias_rows;   /* that share a unit where batch elements share a bias */
     size_t local_memory; /* bytes, and where batch elements share a bias */
     size_t bias_local_memory;
+    bool uses_bf16_dot; /* lib/attention_grad_dot.clh */
 } clf_i_attention_grad_cpu_sizes;
 
 /* What is added up for grad_pse. */

@@ -341,6 +341,7 @@ static clf_status set_parameters(const building *building) {
         {"row_tiles", (int64_t)building->tables.common.num_tiles},
         {"key_tiles", (int64_t)building->tables.num_key_tiles},
         {"key_splits", building->variant == CLF_VARIANT_CPU ? building->cpu.num_chunks : 1},
+        {"bf16_dot", building->variant == CLF_VARIANT_CPU && building->cpu.uses_bf16_dot},
         {"dropout_elements", clf_i_attention_num_elements(&building->request->geometry)},
     };
     clf_status status = CLF_SUCCESS;

@@ -1,6 +1,7 @@
 /* The cpu variant of attention's gradient; formulas of sizes are those of the kernel's head
  * comment. */
 #include "attention/attention_grad_building.h"
+#include "device/cpu_extensions.h"
 #include "tune/tuning.h"
 
 #define KERNEL     "clf_flash_attention_grad_cpu"
@@ -28,6 +29,12 @@ static int64_t padded_depth(const clf_i_attention_request *request) {
     return divide_up(request->geometry.depth, WIDE) * WIDE;
 }
 
+/* By how much pairs of bf16 numbers change what a depth takes: rows also as pairs, keys and values
+ * as pairs only. */
+static int64_t pairs(const clf_i_attention_grad_cpu_sizes *sizes) {
+    return sizes->uses_bf16_dot ? sizes->rows - sizes->key_vectors * WIDE : 0;
+}
+
 /* Bytes for a block's mask and dropout bits. */
 static int64_t pair_memory(const clf_i_attention_request *request,
                            const clf_i_attention_grad_cpu_sizes *sizes) {
@@ -41,15 +48,15 @@ static int64_t pair_memory(const clf_i_attention_request *request,
 static size_t local_memory(const clf_i_attention_request *request,
                            const clf_i_attention_grad_cpu_sizes *sizes) {
     const int64_t keys = sizes->key_vectors * WIDE;
-    const int64_t bytes =
-        4 * (padded_depth(request) * (5 * keys + 2 * sizes->rows) + 2 * sizes->rows * keys);
+    const int64_t bytes = 4 * (padded_depth(request) * (5 * keys + 2 * sizes->rows + pairs(sizes)) +
+                               2 * sizes->rows * keys);
     return (size_t)(bytes + pair_memory(request, sizes));
 }
 
 static size_t bias_local_memory(const clf_i_attention_request *request,
                                 const clf_i_attention_grad_cpu_sizes *sizes) {
     const int64_t keys = sizes->key_vectors * WIDE;
-    const int64_t bytes = 4 * (padded_depth(request) * (2 * keys + 2 * sizes->rows) +
+    const int64_t bytes = 4 * (padded_depth(request) * (2 * keys + 2 * sizes->rows + pairs(sizes)) +
                                (2 * sizes->rows + sizes->bias_rows) * keys);
     return (size_t)(bytes + pair_memory(request, sizes));
 }
@@ -63,6 +70,8 @@ clf_i_attention_grad_cpu_sizes_make(const clf_device *device,
         (size_t)clf_i_tuning_value(device, KERNEL, "local_memory", 1 << 15, 1 << 24, 1 << 19);
     const int64_t rows = clf_i_tuning_value(device, KERNEL, "rows", LEAST_ROWS, 256, 64);
     clf_i_attention_grad_cpu_sizes sizes = {.rows = divide_up(rows, WIDE) * WIDE, .num_chunks = 1};
+    sizes.uses_bf16_dot = request->args.query->dtype == CLF_DTYPE_BF16 &&
+                          clf_i_cpu_extension_refusal(device, CLF_I_CPU_BF16_DOT) == NULL;
     const int64_t wanted = clf_i_tuning_value(device, KERNEL, "key_vectors", 1, 4, 4);
     for (sizes.key_vectors = 1; 2 * sizes.key_vectors <= wanted; sizes.key_vectors *= 2) {
     }
@@ -164,6 +173,7 @@ static void add_pairs(const clf_i_attention_grad_building *building,
     clf_i_attention_launch_define(launch, "CLF_ATTENTION_EVEN_ROWS",
                                   building->request->pairs.reads_mask);
     clf_i_attention_launch_define(launch, "CLF_ATTENTION_KEY_VECTORS", building->cpu.key_vectors);
+    clf_i_attention_launch_define(launch, "CLF_ATTENTION_BF16_DOT", building->cpu.uses_bf16_dot);
     clf_i_attention_launch_inputs(building->request, launch);
     clf_i_attention_launch_drop_mask(building->request, launch);
     clf_i_attention_launch_slot(launch, CLF_SLOT_GRAD_OUTPUT);
