@@ -264,33 +264,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_flash_attention
     __local float value_sums[CLF_ATTENTION_PITCH * CLF_ATTENTION_KEY_TILE] CLF_WIDE_ALIGNED;
     __local float queries[CLF_ATTENTION_ROWS * CLF_ATTENTION_PITCH] CLF_WIDE_ALIGNED;
     __local float outputs[CLF_ATTENTION_ROWS * CLF_ATTENTION_PITCH] CLF_WIDE_ALIGNED;
-    __local float ds[CLF_ATTENTION_ROWS * CLF_ATTENTION_KEY_TILE] CLF_WIDE_ALIGNED;
-    __local float kept[CLF_ATTENTION_ROWS * CLF_ATTENTION_KEY_TILE] CLF_WIDE_ALIGNED;
-    clf_attention_grad_block block = {.ds = ds, .kept = kept};
-#if CLF_ATTENTION_MASK
-    __local uchar block_mask[CLF_ATTENTION_ROWS * CLF_ATTENTION_KEY_TILE] CLF_WIDE_ALIGNED;
-    block.mask = block_mask;
-#endif
-#if CLF_ATTENTION_BF16_DOT
-    __local uint query_pairs[CLF_ATTENTION_ROWS * CLF_ATTENTION_OPERAND_PITCH] CLF_WIDE_ALIGNED;
-    __local uint output_pairs[CLF_ATTENTION_ROWS * CLF_ATTENTION_OPERAND_PITCH] CLF_WIDE_ALIGNED;
-    block.query_pairs = query_pairs;
-    block.output_pairs = output_pairs;
-#endif
-#if CLF_ATTENTION_DROPOUT
-    __local uint bits[(CLF_ATTENTION_KEY_TILE + 31) / 32 * CLF_ATTENTION_ROWS] CLF_WIDE_ALIGNED;
-    block.bits = bits;
-#endif
-    const clf_attention_tensors tensors = {query + query_offset,
-                                           key + key_offset,
-                                           value + value_offset,
-                                           CLF_ATTENTION_BIAS_ADDRESS,
-                                           CLF_ATTENTION_MASK_ADDRESS,
-                                           CLF_ATTENTION_DROP_MASK_ADDRESS,
-                                           0,
-                                           0,
-                                           0,
-                                           0};
+    CLF_ATTENTION_GRAD_DECLARE_BLOCK(block);
+    CLF_ATTENTION_GRAD_GATHER_TENSORS(tensors);
     clf_attention_grad_context context = {
         .tensors = &tensors,
         .grad_output = grad_output + grad_output_offset,
