@@ -1,6 +1,7 @@
 /* The cpu variant of attention's gradient; formulas of sizes are those of the kernel's head
  * comment. */
 #include "attention/attention_grad_building.h"
+#include "core/integers.h"
 #include "device/cpu_extensions.h"
 #include "tune/tuning.h"
 
@@ -11,22 +12,10 @@
 /* Of rows, in a unit of clf_flash_attention_grad_shared_bias_cpu: so often a block of keys serves. */
 #define MOST_BIAS_BLOCKS 4
 
-static int64_t larger(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
-
-static int64_t smaller(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-static int64_t divide_up(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
 /* ---- Sizes ---- */
 
 static int64_t padded_depth(const clf_i_attention_request *request) {
-    return divide_up(request->geometry.depth, WIDE) * WIDE;
+    return clf_i_divide_up(request->geometry.depth, WIDE) * WIDE;
 }
 
 /* By how much pairs of bf16 numbers change what a depth takes: rows also as pairs, keys and values
@@ -41,7 +30,7 @@ static int64_t pair_memory(const clf_i_attention_request *request,
     const int64_t keys = sizes->key_vectors * WIDE;
     return (request->pairs.reads_mask ? sizes->rows * keys : 0) +
            (request->pairs.dropout_kind != CLF_I_DROPOUT_NONE
-                ? 4 * sizes->rows * divide_up(keys, 32)
+                ? 4 * sizes->rows * clf_i_divide_up(keys, 32)
                 : 0);
 }
 
@@ -69,7 +58,8 @@ clf_i_attention_grad_cpu_sizes_make(const clf_device *device,
     const size_t limit =
         (size_t)clf_i_tuning_value(device, KERNEL, "local_memory", 1 << 15, 1 << 24, 1 << 19);
     const int64_t rows = clf_i_tuning_value(device, KERNEL, "rows", LEAST_ROWS, 256, 64);
-    clf_i_attention_grad_cpu_sizes sizes = {.rows = divide_up(rows, WIDE) * WIDE, .num_chunks = 1};
+    clf_i_attention_grad_cpu_sizes sizes = {.rows = clf_i_divide_up(rows, WIDE) * WIDE,
+                                            .num_chunks = 1};
     sizes.uses_bf16_dot = request->args.query->dtype == CLF_DTYPE_BF16 &&
                           clf_i_cpu_extension_refusal(device, CLF_I_CPU_BF16_DOT) == NULL;
     const int64_t wanted = clf_i_tuning_value(device, KERNEL, "key_vectors", 1, 4, 4);
@@ -77,7 +67,7 @@ clf_i_attention_grad_cpu_sizes_make(const clf_device *device,
     }
     while (local_memory(request, &sizes) > limit) {
         if (sizes.rows > 32) {
-            sizes.rows = larger(32, sizes.rows / 2 / WIDE * WIDE);
+            sizes.rows = clf_i_larger(32, sizes.rows / 2 / WIDE * WIDE);
         } else if (sizes.key_vectors > 1) {
             sizes.key_vectors /= 2;
         } else if (sizes.rows > LEAST_ROWS) {
@@ -89,7 +79,7 @@ clf_i_attention_grad_cpu_sizes_make(const clf_device *device,
     sizes.local_memory = local_memory(request, &sizes);
     /* As many blocks as fit where the other launch has sums of keys and values. */
     const int64_t bias_blocks = 3 * padded_depth(request) / sizes.rows;
-    sizes.bias_rows = sizes.rows * larger(1, smaller(bias_blocks, MOST_BIAS_BLOCKS));
+    sizes.bias_rows = sizes.rows * clf_i_larger(1, clf_i_smaller(bias_blocks, MOST_BIAS_BLOCKS));
     sizes.bias_local_memory = bias_local_memory(request, &sizes);
     return sizes;
 }
@@ -109,35 +99,35 @@ int64_t clf_i_attention_grad_cpu_chunks(const clf_i_attention_grad_building *bui
     const int64_t wanted =
         units_per_compute_unit * (int64_t)clf_i_device_capabilities(device)->compute_units;
     const int64_t most = building->request->geometry.key_length / least_keys;
-    return larger(1,
-                  smaller(divide_up(wanted, larger(1, num_heads_and_sequences(building))), most));
+    return clf_i_larger(
+        1, clf_i_smaller(
+               clf_i_divide_up(wanted, clf_i_larger(1, num_heads_and_sequences(building))), most));
 }
 
 /* ---- Launches ---- */
 
-static void add_table(clf_i_attention_launch *launch, size_t table) {
-    clf_i_attention_launch_argument(launch, (clf_i_argument)CLF_I_TABLE(table));
+static void add_table(clf_i_step_builder *launch, size_t table) {
+    clf_i_step_argument(launch, (clf_i_argument)CLF_I_TABLE(table));
 }
 
-static void add_workspace(clf_i_attention_launch *launch, size_t offset) {
-    clf_i_attention_launch_argument(launch, (clf_i_argument)CLF_I_WORKSPACE(offset));
+static void add_workspace(clf_i_step_builder *launch, size_t offset) {
+    clf_i_step_argument(launch, (clf_i_argument)CLF_I_WORKSPACE(offset));
 }
 
-static void add_problem(const clf_i_attention_grad_building *building,
-                        clf_i_attention_launch *launch) {
-    clf_i_attention_launch_argument(launch, (clf_i_argument)CLF_I_VALUE(building->problem));
-    clf_i_attention_launch_argument(launch, (clf_i_argument)CLF_I_VALUE(building->grad_problem));
+static void add_problem(const clf_i_attention_grad_building *building, clf_i_step_builder *launch) {
+    clf_i_step_argument(launch, (clf_i_argument)CLF_I_VALUE(building->problem));
+    clf_i_step_argument(launch, (clf_i_argument)CLF_I_VALUE(building->grad_problem));
 }
 
 static void begin(const clf_i_attention_grad_building *building, const char *kernel,
-                  clf_i_attention_launch *launch) {
-    clf_i_attention_launch_begin(launch, kernel);
+                  clf_i_step_builder *launch) {
+    clf_i_step_begin(launch, kernel);
     clf_i_attention_grad_define(building, launch);
-    clf_i_attention_launch_define(launch, "CLF_ATTENTION_ROWS", building->cpu.rows);
+    clf_i_step_define(launch, "CLF_ATTENTION_ROWS", building->cpu.rows);
 }
 
 static clf_status add_step(const clf_i_attention_grad_building *building, int64_t groups,
-                           clf_i_attention_launch *launch) {
+                           clf_i_step_builder *launch) {
     launch->step.dimensions = 1;
     launch->step.global[0] = (size_t)groups;
     launch->step.local[0] = 1;
@@ -151,10 +141,10 @@ static int64_t num_row_tiles(const clf_i_attention_grad_building *building) {
 static clf_status launch_rows(const clf_i_attention_grad_building *building, size_t counter) {
     static const clf_slot slots[] = {CLF_SLOT_GRAD_OUTPUT, CLF_SLOT_ATTENTION_IN,
                                      CLF_SLOT_SOFTMAX_MAX, CLF_SLOT_SOFTMAX_SUM};
-    clf_i_attention_launch launch;
+    clf_i_step_builder launch;
     begin(building, "clf_flash_attention_grad_rows_cpu", &launch);
     for (size_t i = 0; i < sizeof slots / sizeof slots[0]; ++i) {
-        clf_i_attention_launch_slot(&launch, slots[i]);
+        clf_i_step_slot(&launch, slots[i]);
     }
     add_table(&launch, building->sequence_table);
     add_table(&launch, building->grad_sequence_table);
@@ -167,16 +157,14 @@ static clf_status launch_rows(const clf_i_attention_grad_building *building, siz
 }
 
 /* Inputs, and how blocks of pairs are made. */
-static void add_pairs(const clf_i_attention_grad_building *building,
-                      clf_i_attention_launch *launch) {
+static void add_pairs(const clf_i_attention_grad_building *building, clf_i_step_builder *launch) {
     /* Only the content of a mask can leave a row without a pair and not make it zero. */
-    clf_i_attention_launch_define(launch, "CLF_ATTENTION_EVEN_ROWS",
-                                  building->request->pairs.reads_mask);
-    clf_i_attention_launch_define(launch, "CLF_ATTENTION_KEY_VECTORS", building->cpu.key_vectors);
-    clf_i_attention_launch_define(launch, "CLF_ATTENTION_BF16_DOT", building->cpu.uses_bf16_dot);
+    clf_i_step_define(launch, "CLF_ATTENTION_EVEN_ROWS", building->request->pairs.reads_mask);
+    clf_i_step_define(launch, "CLF_ATTENTION_KEY_VECTORS", building->cpu.key_vectors);
+    clf_i_step_define(launch, "CLF_ATTENTION_BF16_DOT", building->cpu.uses_bf16_dot);
     clf_i_attention_launch_inputs(building->request, launch);
     clf_i_attention_launch_drop_mask(building->request, launch);
-    clf_i_attention_launch_slot(launch, CLF_SLOT_GRAD_OUTPUT);
+    clf_i_step_slot(launch, CLF_SLOT_GRAD_OUTPUT);
 }
 
 /* Offsets in the workspace. */
@@ -187,15 +175,12 @@ typedef struct places {
 } places;
 
 static void add_bias_result(const clf_i_attention_grad_building *building, const places *places,
-                            clf_i_attention_launch *launch) {
+                            clf_i_step_builder *launch) {
     const bool is_stored = building->bias_sums == CLF_I_BIAS_OF_PAIRS;
     const bool is_summed = building->bias_sums == CLF_I_BIAS_OF_ROWS;
-    clf_i_attention_launch_define(launch, "CLF_ATTENTION_GRAD_PSE",
-                                  is_stored   ? 1
-                                  : is_summed ? 2
-                                              : 0);
+    clf_i_step_define(launch, "CLF_ATTENTION_GRAD_PSE", is_stored ? 1 : is_summed ? 2 : 0);
     if (is_stored) {
-        clf_i_attention_launch_slot(launch, CLF_SLOT_GRAD_PSE);
+        clf_i_step_slot(launch, CLF_SLOT_GRAD_PSE);
     } else if (is_summed) {
         add_workspace(launch, places->bias_sums);
     }
@@ -207,33 +192,33 @@ static clf_status launch_blocks(const clf_i_attention_grad_building *building,
     const int64_t compute_units = (int64_t)clf_i_plan_capabilities(building->plan)->compute_units;
     const int64_t units = num_heads_and_sequences(building) * building->cpu.num_chunks;
     const int64_t num_sequences = (int64_t)building->tables.common.num_sequences;
-    clf_i_attention_launch launch;
+    clf_i_step_builder launch;
     begin(building, KERNEL, &launch);
     add_pairs(building, &launch);
-    clf_i_attention_launch_slot(&launch, CLF_SLOT_GRAD_KEY);
-    clf_i_attention_launch_slot(&launch, CLF_SLOT_GRAD_VALUE);
+    clf_i_step_slot(&launch, CLF_SLOT_GRAD_KEY);
+    clf_i_step_slot(&launch, CLF_SLOT_GRAD_VALUE);
     add_bias_result(building, places, &launch);
     add_table(&launch, building->sequence_table);
     add_table(&launch, building->grad_sequence_table);
     add_workspace(&launch, places->counter);
     add_workspace(&launch, building->rows);
     add_workspace(&launch, places->parts);
-    clf_i_attention_launch_argument(&launch, (clf_i_argument)CLF_I_VALUE(num_sequences));
-    clf_i_attention_launch_argument(&launch, (clf_i_argument)CLF_I_VALUE(building->cpu.num_chunks));
+    clf_i_step_argument(&launch, (clf_i_argument)CLF_I_VALUE(num_sequences));
+    clf_i_step_argument(&launch, (clf_i_argument)CLF_I_VALUE(building->cpu.num_chunks));
     add_problem(building, &launch);
     launch.step.local_memory = building->cpu.local_memory;
-    return add_step(building, smaller(compute_units, units), &launch);
+    return add_step(building, clf_i_smaller(compute_units, units), &launch);
 }
 
 static clf_status launch_sum(const clf_i_attention_grad_building *building, const places *places) {
-    clf_i_attention_launch launch;
+    clf_i_step_builder launch;
     begin(building, "clf_flash_attention_grad_sum_cpu", &launch);
-    clf_i_attention_launch_slot(&launch, CLF_SLOT_GRAD_QUERY);
+    clf_i_step_slot(&launch, CLF_SLOT_GRAD_QUERY);
     add_table(&launch, building->sequence_table);
     add_table(&launch, building->grad_sequence_table);
     add_table(&launch, building->query_tiles);
     add_workspace(&launch, places->parts);
-    clf_i_attention_launch_argument(&launch, (clf_i_argument)CLF_I_VALUE(building->cpu.num_chunks));
+    clf_i_step_argument(&launch, (clf_i_argument)CLF_I_VALUE(building->cpu.num_chunks));
     add_problem(building, &launch);
     return add_step(building, num_row_tiles(building), &launch);
 }
@@ -241,16 +226,17 @@ static clf_status launch_sum(const clf_i_attention_grad_building *building, cons
 /* ---- Gradients of a bias that are sums ---- */
 
 static int64_t num_key_blocks(const clf_i_attention_grad_building *building) {
-    return divide_up(building->request->geometry.key_length, building->cpu.key_vectors * WIDE);
+    return clf_i_divide_up(building->request->geometry.key_length,
+                           building->cpu.key_vectors * WIDE);
 }
 
 static clf_status launch_shared_bias(const clf_i_attention_grad_building *building) {
     const clf_i_attention_geometry *geometry = &building->request->geometry;
-    clf_i_attention_launch launch;
+    clf_i_step_builder launch;
     begin(building, "clf_flash_attention_grad_shared_bias_cpu", &launch);
-    clf_i_attention_launch_define(&launch, "CLF_ATTENTION_BIAS_ROWS", building->cpu.bias_rows);
+    clf_i_step_define(&launch, "CLF_ATTENTION_BIAS_ROWS", building->cpu.bias_rows);
     add_pairs(building, &launch);
-    clf_i_attention_launch_slot(&launch, CLF_SLOT_GRAD_PSE);
+    clf_i_step_slot(&launch, CLF_SLOT_GRAD_PSE);
     add_table(&launch, building->sequence_table);
     add_table(&launch, building->grad_sequence_table);
     add_workspace(&launch, building->rows);
@@ -258,16 +244,16 @@ static clf_status launch_shared_bias(const clf_i_attention_grad_building *buildi
     launch.step.local_memory = building->cpu.bias_local_memory;
     return add_step(building,
                     num_key_blocks(building) * geometry->num_heads *
-                        divide_up(geometry->query_length, building->cpu.bias_rows),
+                        clf_i_divide_up(geometry->query_length, building->cpu.bias_rows),
                     &launch);
 }
 
 static clf_status launch_bias_sum(const clf_i_attention_grad_building *building,
                                   const places *places) {
-    clf_i_attention_launch launch;
+    clf_i_step_builder launch;
     begin(building, "clf_flash_attention_grad_bias_sum_cpu", &launch);
-    clf_i_attention_launch_define(&launch, "CLF_ATTENTION_KEY_VECTORS", building->cpu.key_vectors);
-    clf_i_attention_launch_slot(&launch, CLF_SLOT_GRAD_PSE);
+    clf_i_step_define(&launch, "CLF_ATTENTION_KEY_VECTORS", building->cpu.key_vectors);
+    clf_i_step_slot(&launch, CLF_SLOT_GRAD_PSE);
     add_table(&launch, building->sequence_table);
     add_workspace(&launch, places->bias_sums);
     add_problem(building, &launch);
