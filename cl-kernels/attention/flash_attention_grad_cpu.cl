@@ -25,35 +25,40 @@
  * Arguments, in this order; a tensor is its address and an offset in elements, parts of the
  * workspace are its address and an offset in bytes, a multiple of 64:
  *     query, key, value, [bias], [mask], [drop_mask], grad_output, grad_key, grad_value,
- *     [grad_pse], sequences, grad sequences, counter (an int, zero), rows (lib/attention_grad.clh), parts,
- *     number of sequences, of chunks, problem, grad problem
+ *     [grad_pse or bias sums], sequences, grad sequences, counter (an int, zero),
+ *     rows (lib/attention_grad.clh), parts, number of sequences, of chunks, problem, grad problem
  * Parts: floats [chunk][query head][row of all sequences][D'], D' being D rounded up to 16.
+ * Bias sums: floats [sequence][query head][keys rounded up to T].
  * Local memory, bytes:
- *     4 * (D' * (5 * T + 2 * R) + 2 * R * T) + [mask: R * T] + [dropout: 4 * R * (T + 31) / 32]
+ *     4 * (D' * (5 * T + 2 * R) + 2 * R * T), with bf16 dot products
+ *     4 * (D' * (4 * T + 3 * R) + 2 * R * T), + [mask: R * T] + [dropout: 4 * R * (T + 31) / 32]
  *
  * Macros: lib/attention_grad_wide.clh (T, R), lib/attention.clh (options), lib/dtype.clh, and
  *   CLF_ATTENTION_EVEN_ROWS  0  1: there may be rows whose probability is 1 / sum everywhere
  *   CLF_ATTENTION_GRAD_PSE   0  1: grad_pse has a place for each pair. It holds zeros before, which
- *                               stay where nothing is computed
+ *                               stay where nothing is computed.  2: all rows of a batch element
+ *                               share a bias; its gradient goes, added up over them, to the bias
+ *                               sums
  */
-#ifndef CLF_ATTENTION_EVEN_ROWS
-#define CLF_ATTENTION_EVEN_ROWS 0
-#endif
 #ifndef CLF_ATTENTION_GRAD_PSE
 #define CLF_ATTENTION_GRAD_PSE 0
 #endif
 #include "lib/attention_grad_block.clh"
 
-#if CLF_ATTENTION_GRAD_PSE
+#define CLF_ATTENTION_PSE_OF_PAIRS (CLF_ATTENTION_GRAD_PSE == 1)
+#define CLF_ATTENTION_PSE_OF_KEYS  (CLF_ATTENTION_GRAD_PSE == 2)
+#if CLF_ATTENTION_PSE_OF_PAIRS
 #define CLF_ATTENTION_PSE_PARAMETERS __global clf_storage *grad_pse, long grad_pse_offset,
+#elif CLF_ATTENTION_PSE_OF_KEYS
+#define CLF_ATTENTION_PSE_PARAMETERS __global uchar *bias_sums, long bias_sums_offset,
 #else
 #define CLF_ATTENTION_PSE_PARAMETERS
 #endif
 
 /* Local memory. */
 typedef struct clf_attention_grad_buffers {
-    __local float *keys_t;   /* [D'][T] */
-    __local float *values_t; /* [D'][T] */
+    __local clf_attention_operand *keys_t;
+    __local clf_attention_operand *values_t;
     __local float *keys;     /* [T][D'] */
     __local float *queries;  /* [R][D'] */
     __local float *outputs;  /* [R][D'], gradients of outputs */
@@ -67,7 +72,9 @@ typedef struct clf_attention_grad_context {
     __global const clf_storage *grad_output;
     __global clf_storage *grad_key;
     __global clf_storage *grad_value;
-    __global clf_storage *grad_pse; /* of the unit's batch element; NULL where there is none */
+    /* Of the unit's batch element; NULL where there is none. */
+    __global clf_storage *grad_pse;
+    __global float *bias_sums;
     __global const float *rows;
     __global float *parts; /* of the unit's chunk */
     __global const clf_attention_sequence *sequence;
@@ -88,51 +95,21 @@ static CLF_INLINE __global float *clf_attention_grad_part(const clf_attention_gr
 
 /* A block of keys, to local memory. */
 static CLF_INLINE void clf_attention_grad_open_keys(clf_attention_grad_context *context,
-                                                    long key_head, long key, int count) {
+                                                    const clf_attention_grad_block *block) {
     const clf_attention_problem *problem = context->problem;
     const clf_attention_grad_buffers *buffers = &context->buffers;
-    const long *key_strides = problem->key_strides, *value_strides = problem->value_strides;
-    __global const clf_storage *keys = context->tensors->key + context->sequence->key_offset +
-                                       key_head * key_strides[CLF_STRIDE_HEAD] +
-                                       key * key_strides[CLF_STRIDE_TOKEN];
-    __global const clf_storage *values = context->tensors->value + context->sequence->value_offset +
-                                         key_head * value_strides[CLF_STRIDE_HEAD] +
-                                         key * value_strides[CLF_STRIDE_TOKEN];
+    const long *strides = problem->key_strides;
     context->has_finite_keys = clf_attention_grad_stage(
-        buffers->keys, keys, key_strides[CLF_STRIDE_TOKEN], CLF_ATTENTION_DEPTH_STRIDE(key_strides),
-        count, count, CLF_ATTENTION_DEPTH);
-    clf_attention_grad_pack(buffers->keys_t, keys, key_strides[CLF_STRIDE_TOKEN],
-                            CLF_ATTENTION_DEPTH_STRIDE(key_strides), count, CLF_ATTENTION_DEPTH);
-    clf_attention_grad_pack(buffers->values_t, values, value_strides[CLF_STRIDE_TOKEN],
-                            CLF_ATTENTION_DEPTH_STRIDE(value_strides), count,
-                            CLF_ATTENTION_VALUE_DEPTH);
+        CLF_ADDRESS(buffers->keys), clf_attention_grad_keys(block, context->tensors->key, problem),
+        strides[CLF_STRIDE_TOKEN], CLF_ATTENTION_DEPTH_STRIDE(strides), block->num_keys,
+        block->num_keys, CLF_ATTENTION_DEPTH);
+    clf_attention_grad_pack_keys(block, context->tensors, problem, buffers->keys_t,
+                                 buffers->values_t);
     clf_attention_grad_clear(buffers->key_sums, CLF_ATTENTION_PADDED_DEPTH);
     clf_attention_grad_clear(buffers->value_sums, CLF_ATTENTION_PADDED_VALUE_DEPTH);
 }
 
-/* A block's query rows, to local memory. Returns whether all is finite. */
-static CLF_INLINE bool clf_attention_grad_open_rows(const clf_attention_grad_context *context,
-                                                    const clf_attention_grad_block *block) {
-    const long *first = context->problem->query_strides;
-    const long *second = context->grad_problem->grad_output_strides;
-    const int rounded =
-        (block->num_rows + CLF_ATTENTION_MICRO - 1) / CLF_ATTENTION_MICRO * CLF_ATTENTION_MICRO;
-    const bool queries_are_finite = clf_attention_grad_stage(
-        context->buffers.queries,
-        context->tensors->query + block->sequence->query_offset +
-            block->head * first[CLF_STRIDE_HEAD] + block->first_row * first[CLF_STRIDE_TOKEN],
-        first[CLF_STRIDE_TOKEN], CLF_ATTENTION_DEPTH_STRIDE(first), block->num_rows, rounded,
-        CLF_ATTENTION_DEPTH);
-    const bool outputs_are_finite = clf_attention_grad_stage(
-        context->buffers.outputs,
-        context->grad_output + context->grad_sequence->grad_output_offset +
-            block->head * second[CLF_STRIDE_HEAD] + block->first_row * second[CLF_STRIDE_TOKEN],
-        second[CLF_STRIDE_TOKEN], CLF_ATTENTION_DEPTH_STRIDE(second), block->num_rows, rounded,
-        CLF_ATTENTION_VALUE_DEPTH);
-    return queries_are_finite && outputs_are_finite;
-}
-
-#if CLF_ATTENTION_GRAD_PSE
+#if CLF_ATTENTION_PSE_OF_PAIRS
 static CLF_INLINE void clf_attention_grad_store_pse(const clf_attention_grad_context *context,
                                                     const clf_attention_grad_block *block) {
     const long *strides = context->grad_problem->pse_strides;
@@ -140,13 +117,29 @@ static CLF_INLINE void clf_attention_grad_store_pse(const clf_attention_grad_con
         context->grad_pse + block->head * strides[1] + block->first_key * strides[3];
     for (int r = 0; r < block->num_rows; ++r)
         for (int k = 0; k < block->num_keys; k += CLF_WIDE) {
-            /* Plus zero: not the minus zero of pairs that do not count. */
-            const float16 values =
-                fma(clf_attention_load(block->ds + r * CLF_ATTENTION_KEY_TILE + k),
-                    (float16)(context->grad_problem->pse_scale), (float16)(0.0f));
-            clf_attention_grad_store(values, first + (block->first_row + r) * strides[2],
-                                     strides[3], k, block->num_keys);
+            clf_attention_grad_store_bias(
+                clf_attention_load(block->ds + r * CLF_ATTENTION_KEY_TILE + k),
+                first + (block->first_row + r) * strides[2], context->grad_problem, k,
+                block->num_keys);
         }
+}
+#elif CLF_ATTENTION_PSE_OF_KEYS
+static CLF_INLINE __global clf_float16_unaligned *
+clf_attention_grad_bias_sum(const clf_attention_grad_context *context,
+                            const clf_attention_grad_block *block, int v) {
+    const long pitch = clf_attention_grad_bias_pitch(context->sequence->key_length);
+    return (__global clf_float16_unaligned *)(context->bias_sums + block->head * pitch +
+                                              block->first_key + v * CLF_WIDE);
+}
+
+static CLF_INLINE void clf_attention_grad_add_pse(const clf_attention_grad_context *context,
+                                                  const clf_attention_grad_block *block) {
+    for (int v = 0; v < CLF_ATTENTION_KEY_VECTORS; ++v) {
+        float16 sum = (float16)(0.0f);
+        for (int r = 0; r < block->num_rows; ++r)
+            sum += clf_attention_load(block->ds + r * CLF_ATTENTION_KEY_TILE + v * CLF_WIDE);
+        *clf_attention_grad_bias_sum(context, block, v) += sum;
+    }
 }
 #endif
 
@@ -155,18 +148,16 @@ static CLF_INLINE void clf_attention_grad_add_block(const clf_attention_grad_con
                                                     const clf_attention_grad_block *block) {
     const clf_attention_grad_buffers *buffers = &context->buffers;
     const int count = block->num_rows;
-    const bool has_finite_rows = clf_attention_grad_open_rows(context, block);
+    const bool has_finite_rows = clf_attention_grad_open_rows(
+        block, context->tensors->query, context->grad_output, context->grad_sequence,
+        context->problem, context->grad_problem, buffers->queries, buffers->outputs);
     __global float *part = clf_attention_grad_part(context, block->head, block->first_row);
-#if CLF_ATTENTION_DROPOUT
-    clf_attention_grad_stage_bits(block, context->tensors->drop_mask, context->problem);
-#endif
-    clf_attention_grad_multiply(CLF_ADDRESS(block->ds), CLF_ADDRESS(buffers->queries),
-                                CLF_ADDRESS(buffers->keys_t), CLF_ATTENTION_DEPTH, count);
-    clf_attention_grad_multiply(CLF_ADDRESS(block->kept), CLF_ADDRESS(buffers->outputs),
-                                CLF_ADDRESS(buffers->values_t), CLF_ATTENTION_VALUE_DEPTH, count);
-    clf_attention_grad_weigh(block, context->tensors, context->problem);
-#if CLF_ATTENTION_GRAD_PSE
+    clf_attention_grad_make_weights(block, context->tensors, context->problem, buffers->queries,
+                                    buffers->outputs, buffers->keys_t, buffers->values_t);
+#if CLF_ATTENTION_PSE_OF_PAIRS
     clf_attention_grad_store_pse(context, block);
+#elif CLF_ATTENTION_PSE_OF_KEYS
+    clf_attention_grad_add_pse(context, block);
 #endif
     if (has_finite_rows) {
         clf_attention_grad_add_keys(CLF_ADDRESS(buffers->value_sums), CLF_ADDRESS(buffers->outputs),
@@ -175,9 +166,11 @@ static CLF_INLINE void clf_attention_grad_add_block(const clf_attention_grad_con
         clf_attention_grad_add_keys(CLF_ADDRESS(buffers->key_sums), CLF_ADDRESS(buffers->queries),
                                     CLF_ADDRESS(block->ds), CLF_ATTENTION_PADDED_DEPTH, count);
     } else {
-        clf_attention_grad_add_keys_carefully(buffers->value_sums, buffers->outputs, block->kept,
-                                              CLF_ATTENTION_PADDED_VALUE_DEPTH, count);
-        clf_attention_grad_add_keys_carefully(buffers->key_sums, buffers->queries, block->ds,
+        clf_attention_grad_add_keys_carefully(
+            CLF_ADDRESS(buffers->value_sums), CLF_ADDRESS(buffers->outputs),
+            CLF_ADDRESS(block->kept), CLF_ATTENTION_PADDED_VALUE_DEPTH, count);
+        clf_attention_grad_add_keys_carefully(CLF_ADDRESS(buffers->key_sums),
+                                              CLF_ADDRESS(buffers->queries), CLF_ADDRESS(block->ds),
                                               CLF_ATTENTION_PADDED_DEPTH, count);
     }
     if (context->has_finite_keys)
@@ -196,19 +189,16 @@ static CLF_INLINE void clf_attention_grad_add_head(const clf_attention_grad_cont
                                &begin, &end);
     const long stop = CLF_ATTENTION_EVEN_ROWS ? sequence->query_length : end;
     block->head = head;
+#if CLF_ATTENTION_PSE_OF_KEYS
+    for (int v = 0; v < CLF_ATTENTION_KEY_VECTORS; ++v)
+        *clf_attention_grad_bias_sum(context, block, v) = (float16)(0.0f);
+#endif
     for (long row = CLF_ATTENTION_EVEN_ROWS ? 0 : begin; row < stop; row += CLF_ATTENTION_ROWS) {
         block->first_row = row;
         block->num_rows = (int)min((long)CLF_ATTENTION_ROWS, stop - row);
         block->rows = context->rows + clf_attention_row_place(context->grad_problem,
                                                               context->grad_sequence, head, row);
-        const bool has_even = CLF_ATTENTION_EVEN_ROWS && clf_attention_grad_has_even(block);
-        bool is_seen = row < end && row + block->num_rows > begin;
-#if CLF_ATTENTION_MASK
-        if (is_seen || has_even)
-            is_seen =
-                !clf_attention_grad_stage_mask(block, context->tensors->mask, context->problem);
-#endif
-        if (is_seen || has_even)
+        if (clf_attention_grad_counts(block, context->tensors, context->problem, begin, end))
             clf_attention_grad_add_block(context, block);
     }
 }
@@ -221,12 +211,12 @@ static CLF_INLINE void clf_attention_grad_store_block(const clf_attention_grad_c
         context->grad_key + context->grad_sequence->grad_key_offset +
             key_head * strides[0][CLF_STRIDE_HEAD] + key * strides[0][CLF_STRIDE_TOKEN],
         strides[0][CLF_STRIDE_TOKEN], CLF_ATTENTION_DEPTH_STRIDE(strides[0]),
-        context->buffers.key_sums, problem->scale, count, CLF_ATTENTION_DEPTH);
+        CLF_ADDRESS(context->buffers.key_sums), problem->scale, count, CLF_ATTENTION_DEPTH);
     clf_attention_grad_store_keys(
         context->grad_value + context->grad_sequence->grad_value_offset +
             key_head * strides[1][CLF_STRIDE_HEAD] + key * strides[1][CLF_STRIDE_TOKEN],
         strides[1][CLF_STRIDE_TOKEN], CLF_ATTENTION_DEPTH_STRIDE(strides[1]),
-        context->buffers.value_sums, 1.0f, count, CLF_ATTENTION_VALUE_DEPTH);
+        CLF_ADDRESS(context->buffers.value_sums), 1.0f, count, CLF_ATTENTION_VALUE_DEPTH);
 }
 
 /* Every `num_chunks`th block of a key head's keys from number `chunk` on. */
@@ -245,7 +235,8 @@ static CLF_INLINE void clf_attention_grad_do_unit(clf_attention_grad_context *co
          key += num_chunks * CLF_ATTENTION_KEY_TILE) {
         block->first_key = (int)key;
         block->num_keys = (int)min((long)CLF_ATTENTION_KEY_TILE, sequence->key_length - key);
-        clf_attention_grad_open_keys(context, key_head, key, block->num_keys);
+        block->head = key_head * group;
+        clf_attention_grad_open_keys(context, block);
         for (long i = 0; i < group; ++i)
             clf_attention_grad_add_head(context, block, key_head * group + i);
         clf_attention_grad_store_block(context, key_head, key, block->num_keys);
@@ -264,34 +255,17 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_flash_attention
     long counters_offset, __global uchar *rows, long rows_offset, __global uchar *parts,
     long parts_offset, long num_sequences, long num_chunks, clf_attention_problem problem,
     clf_attention_grad_problem grad_problem) {
-    __local float keys_t[CLF_ATTENTION_PITCH * CLF_ATTENTION_KEY_TILE] CLF_WIDE_ALIGNED;
-    __local float values_t[CLF_ATTENTION_PITCH * CLF_ATTENTION_KEY_TILE] CLF_WIDE_ALIGNED;
+    __local clf_attention_operand
+        keys_t[CLF_ATTENTION_OPERAND_PITCH * CLF_ATTENTION_KEY_TILE] CLF_WIDE_ALIGNED;
+    __local clf_attention_operand
+        values_t[CLF_ATTENTION_OPERAND_PITCH * CLF_ATTENTION_KEY_TILE] CLF_WIDE_ALIGNED;
     __local float keys[CLF_ATTENTION_PITCH * CLF_ATTENTION_KEY_TILE] CLF_WIDE_ALIGNED;
     __local float key_sums[CLF_ATTENTION_PITCH * CLF_ATTENTION_KEY_TILE] CLF_WIDE_ALIGNED;
     __local float value_sums[CLF_ATTENTION_PITCH * CLF_ATTENTION_KEY_TILE] CLF_WIDE_ALIGNED;
     __local float queries[CLF_ATTENTION_ROWS * CLF_ATTENTION_PITCH] CLF_WIDE_ALIGNED;
     __local float outputs[CLF_ATTENTION_ROWS * CLF_ATTENTION_PITCH] CLF_WIDE_ALIGNED;
-    __local float ds[CLF_ATTENTION_ROWS * CLF_ATTENTION_KEY_TILE] CLF_WIDE_ALIGNED;
-    __local float kept[CLF_ATTENTION_ROWS * CLF_ATTENTION_KEY_TILE] CLF_WIDE_ALIGNED;
-    clf_attention_grad_block block = {.ds = ds, .kept = kept};
-#if CLF_ATTENTION_MASK
-    __local uchar block_mask[CLF_ATTENTION_ROWS * CLF_ATTENTION_KEY_TILE] CLF_WIDE_ALIGNED;
-    block.mask = block_mask;
-#endif
-#if CLF_ATTENTION_DROPOUT
-    __local uint bits[(CLF_ATTENTION_KEY_TILE + 31) / 32 * CLF_ATTENTION_ROWS] CLF_WIDE_ALIGNED;
-    block.bits = bits;
-#endif
-    const clf_attention_tensors tensors = {query + query_offset,
-                                           key + key_offset,
-                                           value + value_offset,
-                                           CLF_ATTENTION_BIAS_ADDRESS,
-                                           CLF_ATTENTION_MASK_ADDRESS,
-                                           CLF_ATTENTION_DROP_MASK_ADDRESS,
-                                           0,
-                                           0,
-                                           0,
-                                           0};
+    CLF_ATTENTION_GRAD_DECLARE_BLOCK(block);
+    CLF_ATTENTION_GRAD_GATHER_TENSORS(tensors);
     clf_attention_grad_context context = {
         .tensors = &tensors,
         .grad_output = grad_output + grad_output_offset,
@@ -309,8 +283,12 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_flash_attention
         const long number = unit / key_heads / num_chunks;
         context.sequence = sequences + number;
         context.grad_sequence = grad_sequences + number;
-#if CLF_ATTENTION_GRAD_PSE
+#if CLF_ATTENTION_PSE_OF_PAIRS
         context.grad_pse = grad_pse + grad_pse_offset + number * grad_problem.pse_strides[0];
+#elif CLF_ATTENTION_PSE_OF_KEYS
+        context.bias_sums = (__global float *)(bias_sums + bias_sums_offset) +
+                            number * problem.num_heads *
+                                clf_attention_grad_bias_pitch(context.sequence->key_length);
 #endif
         context.parts = (__global float *)(parts + parts_offset) +
                         chunk * problem.num_heads * grad_problem.num_rows * CLF_ATTENTION_PITCH;

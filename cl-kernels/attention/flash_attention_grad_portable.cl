@@ -359,16 +359,7 @@ clf_flash_attention_grad_portable(
     __local float rows[CLF_ATTENTION_BLOCK_ROWS * CLF_ATTENTION_ROW_FLOATS];
     __local int has_special, has_even;
     const clf_attention_local memory = {own, other, kept, ds, rows, &has_special, &has_even};
-    const clf_attention_tensors tensors = {query + query_offset,
-                                           key + key_offset,
-                                           value + value_offset,
-                                           CLF_ATTENTION_BIAS_ADDRESS,
-                                           CLF_ATTENTION_MASK_ADDRESS,
-                                           CLF_ATTENTION_DROP_MASK_ADDRESS,
-                                           0,
-                                           0,
-                                           0,
-                                           0};
+    CLF_ATTENTION_GRAD_GATHER_TENSORS(tensors);
     const int item = (int)get_local_id(0);
     const clf_attention_grad_context context = {
         &tensors,

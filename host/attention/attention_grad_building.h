@@ -27,14 +27,25 @@ typedef struct clf_i_attention_grad_cpu_sizes {
     int64_t rows;        /* of a block */
     int64_t key_vectors; /* vectors of 16 keys in a block */
     int64_t num_chunks;  /* units that share the keys of a head; parts of grad_query */
-    size_t local_memory; /* bytes */
+    int64_t bias_rows;   /* that share a unit where batch elements share a bias */
+    size_t local_memory; /* bytes, and where batch elements share a bias */
+    size_t bias_local_memory;
+    bool uses_bf16_dot; /* lib/attention_grad_dot.clh */
 } clf_i_attention_grad_cpu_sizes;
+
+/* What is added up for grad_pse. */
+typedef enum clf_i_attention_bias_sums {
+    CLF_I_BIAS_UNWANTED,   /* there is no gradient, or it is zero */
+    CLF_I_BIAS_OF_PAIRS,   /* nothing: a place for each pair */
+    CLF_I_BIAS_OF_BATCHES, /* the batch elements */
+    CLF_I_BIAS_OF_ROWS,    /* rows, and perhaps the batch elements, too */
+} clf_i_attention_bias_sums;
 
 typedef struct clf_i_attention_grad_building {
     clf_plan *plan;
     const clf_i_attention_request *request;
     clf_variant variant;
-    clf_i_attention_grad_sizes sizes; /* cpu: for grad_pse */
+    clf_i_attention_grad_sizes sizes; /* portable */
     clf_i_attention_grad_cpu_sizes cpu;
     clf_i_attention_grad_tables tables;
     clf_i_attention_problem problem;
@@ -44,8 +55,7 @@ typedef struct clf_i_attention_grad_building {
     size_t query_tiles;
     size_t key_tiles; /* portable */
     size_t rows;      /* offset in the workspace */
-    bool pse_has_gradient;
-    bool pse_is_per_pair; /* and the cpu variant stores it as it goes */
+    clf_i_attention_bias_sums bias_sums;
 } clf_i_attention_grad_building;
 
 /* Definitions of dtype, depths, options and strides. */
@@ -58,8 +68,7 @@ clf_i_attention_grad_cpu_sizes_make(const clf_device *device,
                                     const clf_i_attention_request *request);
 int64_t clf_i_attention_grad_cpu_chunks(const clf_i_attention_grad_building *building);
 
-/* The launches of the cpu variant that make grad_query, grad_key and grad_value; they leave what
- * the workspace has of each row. */
+/* The launches of the cpu variant but for zeros. */
 clf_status clf_i_attention_grad_add_cpu(const clf_i_attention_grad_building *building);
 
 #endif

@@ -64,7 +64,6 @@ void clf_i_attention_launch_common(const clf_i_attention_request *request,
     clf_i_step_define(launch, "CLF_DTYPE", request->args.query->dtype);
     clf_i_step_define(launch, "CLF_ATTENTION_DEPTH", request->geometry.depth);
     clf_i_step_define(launch, "CLF_ATTENTION_VALUE_DEPTH", request->geometry.value_depth);
-    clf_i_step_define(launch, "CLF_ATTENTION_DROPOUT", request->pairs.dropout_kind);
 }
 
 void clf_i_attention_launch_inputs(const clf_i_attention_request *request,
@@ -86,6 +85,7 @@ void clf_i_attention_launch_inputs(const clf_i_attention_request *request,
 
 void clf_i_attention_launch_drop_mask(const clf_i_attention_request *request,
                                       clf_i_step_builder *launch) {
+    clf_i_step_define(launch, "CLF_ATTENTION_DROPOUT", request->pairs.dropout_kind);
     if (request->pairs.dropout_kind == CLF_I_DROPOUT_BITS) {
         clf_i_step_slot(launch, CLF_SLOT_DROP_MASK);
     }

@@ -19,11 +19,11 @@ void clf_i_attention_copy_axes(const clf_i_attention_axes *axes, int64_t strides
 
 /* ---- Launches ---- */
 
-/* Definitions of all kernels: dtype, depths, dropout. */
+/* Definitions of all kernels: dtype, depths. */
 void clf_i_attention_launch_common(const clf_i_attention_request *request,
                                    clf_i_step_builder *launch);
-/* query, key, value, and bias and mask with their definitions if they are read; then the drop mask.
- */
+/* query, key, value, and bias and mask if they are read, with their definitions; then the same of
+ * dropout. */
 void clf_i_attention_launch_inputs(const clf_i_attention_request *request,
                                    clf_i_step_builder *launch);
 void clf_i_attention_launch_drop_mask(const clf_i_attention_request *request,

@@ -68,17 +68,16 @@ static bool is_empty(const clf_i_attention_geometry *geometry) {
            geometry->depth == 0;
 }
 
-static bool pse_has_gradient(const clf_i_attention_request *request) {
-    return clf_i_attention_is_given(request->gradients.pse) && !is_empty(&request->geometry) &&
-           request->pairs.bias_kind == CLF_I_BIAS_TENSOR && !request->pairs.bias_is_compressed;
-}
-
-/* A place for each pair: nothing is added up over batch elements or rows. */
-static bool pse_is_per_pair(const building *building) {
-    const clf_i_attention_geometry *geometry = &building->request->geometry;
-    const clf_tensor *pse = building->request->gradients.pse;
-    return building->variant == CLF_VARIANT_CPU && building->pse_has_gradient &&
-           pse->shape[0] == geometry->batch && pse->shape[2] == geometry->query_length;
+static clf_i_attention_bias_sums bias_sums(const clf_i_attention_request *request) {
+    const clf_i_attention_geometry *geometry = &request->geometry;
+    const clf_tensor *pse = request->gradients.pse;
+    if (!clf_i_attention_is_given(pse) || is_empty(geometry) ||
+        request->pairs.bias_kind != CLF_I_BIAS_TENSOR || request->pairs.bias_is_compressed) {
+        return CLF_I_BIAS_UNWANTED;
+    }
+    return pse->shape[2] != geometry->query_length ? CLF_I_BIAS_OF_ROWS
+           : pse->shape[0] != geometry->batch      ? CLF_I_BIAS_OF_BATCHES
+                                                   : CLF_I_BIAS_OF_PAIRS;
 }
 
 static clf_status add_zeros(const building *building) {
@@ -93,8 +92,10 @@ static clf_status add_zeros(const building *building) {
         {CLF_SLOT_GRAD_QUERY, gradients->query, all},
         {CLF_SLOT_GRAD_KEY, gradients->key, all},
         {CLF_SLOT_GRAD_VALUE, gradients->value, all},
+        /* The cpu variant stores what is computed only. */
         {CLF_SLOT_GRAD_PSE, gradients->pse,
-         !building->pse_has_gradient || building->pse_is_per_pair},
+         building->bias_sums == CLF_I_BIAS_UNWANTED ||
+             (building->bias_sums == CLF_I_BIAS_OF_PAIRS && building->variant == CLF_VARIANT_CPU)},
     };
     clf_status status = CLF_SUCCESS;
     for (size_t i = 0; i < sizeof outputs / sizeof outputs[0] && status == CLF_SUCCESS; ++i) {
@@ -168,7 +169,7 @@ static void set_problem(building *building) {
     clf_i_attention_copy_axes(&geometry->grad_key, problem->grad_key_strides);
     clf_i_attention_copy_axes(&geometry->grad_value, problem->grad_value_strides);
     problem->scale = (float)request->args.scale;
-    if (building->pse_has_gradient) {
+    if (building->bias_sums != CLF_I_BIAS_UNWANTED) {
         set_pse(request, problem);
     }
 }
@@ -285,13 +286,20 @@ static clf_status launch_gradient(const building *building, owned of) {
 
 /* The first one also leaves what the others need of each row. */
 static clf_status add_portable(const building *building) {
-    const clf_status status = launch_gradient(building, CLF_I_OF_QUERY);
-    return status == CLF_SUCCESS ? launch_gradient(building, CLF_I_OF_KEY) : status;
+    clf_status status = launch_gradient(building, CLF_I_OF_QUERY);
+    if (status == CLF_SUCCESS) {
+        status = launch_gradient(building, CLF_I_OF_KEY);
+    }
+    return status == CLF_SUCCESS && building->bias_sums != CLF_I_BIAS_UNWANTED
+               ? launch_gradient(building, CLF_I_OF_PSE)
+               : status;
 }
 
 static clf_status add_launches(building *building) {
     const bool is_cpu = building->variant == CLF_VARIANT_CPU;
-    building->sizes = choose_sizes(building);
+    if (!is_cpu) {
+        building->sizes = choose_sizes(building);
+    }
     clf_status status = clf_i_attention_grad_tables_make(
         building->request, rows_per_tile(building), keys_per_tile(building), &building->tables);
     if (status == CLF_SUCCESS) {
@@ -304,9 +312,7 @@ static clf_status add_launches(building *building) {
     if (status == CLF_SUCCESS) {
         status = is_cpu ? clf_i_attention_grad_add_cpu(building) : add_portable(building);
     }
-    return status == CLF_SUCCESS && building->pse_has_gradient && !building->pse_is_per_pair
-               ? launch_gradient(building, CLF_I_OF_PSE)
-               : status;
+    return status;
 }
 
 /* ---- Description ---- */
@@ -318,6 +324,7 @@ static clf_status set_parameters(const building *building) {
         {"row_tiles", (int64_t)building->tables.common.num_tiles},
         {"key_tiles", (int64_t)building->tables.num_key_tiles},
         {"key_splits", building->variant == CLF_VARIANT_CPU ? building->cpu.num_chunks : 1},
+        {"bf16_dot", building->variant == CLF_VARIANT_CPU && building->cpu.uses_bf16_dot},
         {"dropout_elements", clf_i_attention_num_elements(&building->request->geometry)},
     };
     return clf_i_plan_set_parameters(building->plan, parameters,
@@ -348,7 +355,11 @@ static void set_cost(const building *building) {
 static const char *cpu_refusal(const building *building) {
     const clf_i_capabilities *capabilities = clf_i_plan_capabilities(building->plan);
     const char *refusal = clf_i_variant_refusal(capabilities, CLF_VARIANT_CPU);
-    return refusal == NULL && building->cpu.local_memory > capabilities->local_memory
+    const size_t local_memory = building->bias_sums == CLF_I_BIAS_OF_BATCHES &&
+                                        building->cpu.bias_local_memory > building->cpu.local_memory
+                                    ? building->cpu.bias_local_memory
+                                    : building->cpu.local_memory;
+    return refusal == NULL && local_memory > capabilities->local_memory
                ? "the head dimension needs more local memory than the device has"
                : refusal;
 }
@@ -365,10 +376,9 @@ static clf_status choose_variant(building *building) {
 static clf_status fill_plan(building *building) {
     const clf_i_attention_request *request = building->request;
     clf_status status = add_tensors(request, building->plan);
+    building->bias_sums = bias_sums(request);
     if (status == CLF_SUCCESS) {
         status = choose_variant(building);
-        building->pse_has_gradient = pse_has_gradient(request);
-        building->pse_is_per_pair = pse_is_per_pair(building);
     }
     if (status == CLF_SUCCESS) {
         status = clf_i_attention_set_text(request, building->plan);

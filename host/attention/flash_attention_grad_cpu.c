@@ -2,11 +2,15 @@
  * comment. */
 #include "attention/attention_grad_building.h"
 #include "core/integers.h"
+#include "device/cpu_extensions.h"
 #include "tune/tuning.h"
 
 #define KERNEL     "clf_flash_attention_grad_cpu"
 #define WIDE       16 /* keys in a vector */
 #define LEAST_ROWS 16
+
+/* Of rows, in a unit of clf_flash_attention_grad_shared_bias_cpu: so often a block of keys serves. */
+#define MOST_BIAS_BLOCKS 4
 
 /* ---- Sizes ---- */
 
@@ -14,16 +18,36 @@ static int64_t padded_depth(const clf_i_attention_request *request) {
     return clf_i_divide_up(request->geometry.depth, WIDE) * WIDE;
 }
 
+/* By how much pairs of bf16 numbers change what a depth takes: rows also as pairs, keys and values
+ * as pairs only. */
+static int64_t pairs(const clf_i_attention_grad_cpu_sizes *sizes) {
+    return sizes->uses_bf16_dot ? sizes->rows - sizes->key_vectors * WIDE : 0;
+}
+
+/* Bytes for a block's mask and dropout bits. */
+static int64_t pair_memory(const clf_i_attention_request *request,
+                           const clf_i_attention_grad_cpu_sizes *sizes) {
+    const int64_t keys = sizes->key_vectors * WIDE;
+    return (request->pairs.reads_mask ? sizes->rows * keys : 0) +
+           (request->pairs.dropout_kind != CLF_I_DROPOUT_NONE
+                ? 4 * sizes->rows * clf_i_divide_up(keys, 32)
+                : 0);
+}
+
 static size_t local_memory(const clf_i_attention_request *request,
                            const clf_i_attention_grad_cpu_sizes *sizes) {
     const int64_t keys = sizes->key_vectors * WIDE;
-    int64_t bytes =
-        4 * (padded_depth(request) * (5 * keys + 2 * sizes->rows) + 2 * sizes->rows * keys);
-    bytes += request->pairs.reads_mask ? sizes->rows * keys : 0;
-    bytes += request->pairs.dropout_kind != CLF_I_DROPOUT_NONE
-                 ? 4 * sizes->rows * clf_i_divide_up(keys, 32)
-                 : 0;
-    return (size_t)bytes;
+    const int64_t bytes = 4 * (padded_depth(request) * (5 * keys + 2 * sizes->rows + pairs(sizes)) +
+                               2 * sizes->rows * keys);
+    return (size_t)(bytes + pair_memory(request, sizes));
+}
+
+static size_t bias_local_memory(const clf_i_attention_request *request,
+                                const clf_i_attention_grad_cpu_sizes *sizes) {
+    const int64_t keys = sizes->key_vectors * WIDE;
+    const int64_t bytes = 4 * (padded_depth(request) * (2 * keys + 2 * sizes->rows + pairs(sizes)) +
+                               (2 * sizes->rows + sizes->bias_rows) * keys);
+    return (size_t)(bytes + pair_memory(request, sizes));
 }
 
 /* Blocks shrink until they fit the second-level cache: keys last, since rows pass by faster than
@@ -36,6 +60,8 @@ clf_i_attention_grad_cpu_sizes_make(const clf_device *device,
     const int64_t rows = clf_i_tuning_value(device, KERNEL, "rows", LEAST_ROWS, 256, 64);
     clf_i_attention_grad_cpu_sizes sizes = {.rows = clf_i_divide_up(rows, WIDE) * WIDE,
                                             .num_chunks = 1};
+    sizes.uses_bf16_dot = request->args.query->dtype == CLF_DTYPE_BF16 &&
+                          clf_i_cpu_extension_refusal(device, CLF_I_CPU_BF16_DOT) == NULL;
     const int64_t wanted = clf_i_tuning_value(device, KERNEL, "key_vectors", 1, 4, 4);
     for (sizes.key_vectors = 1; 2 * sizes.key_vectors <= wanted; sizes.key_vectors *= 2) {
     }
@@ -51,6 +77,10 @@ clf_i_attention_grad_cpu_sizes_make(const clf_device *device,
         }
     }
     sizes.local_memory = local_memory(request, &sizes);
+    /* As many blocks as fit where the other launch has sums of keys and values. */
+    const int64_t bias_blocks = 3 * padded_depth(request) / sizes.rows;
+    sizes.bias_rows = sizes.rows * clf_i_larger(1, clf_i_smaller(bias_blocks, MOST_BIAS_BLOCKS));
+    sizes.bias_local_memory = bias_local_memory(request, &sizes);
     return sizes;
 }
 
@@ -126,30 +156,53 @@ static clf_status launch_rows(const clf_i_attention_grad_building *building, siz
     return add_step(building, num_row_tiles(building), &launch);
 }
 
+/* Inputs, and how blocks of pairs are made. */
+static void add_pairs(const clf_i_attention_grad_building *building, clf_i_step_builder *launch) {
+    /* Only the content of a mask can leave a row without a pair and not make it zero. */
+    clf_i_step_define(launch, "CLF_ATTENTION_EVEN_ROWS", building->request->pairs.reads_mask);
+    clf_i_step_define(launch, "CLF_ATTENTION_KEY_VECTORS", building->cpu.key_vectors);
+    clf_i_step_define(launch, "CLF_ATTENTION_BF16_DOT", building->cpu.uses_bf16_dot);
+    clf_i_attention_launch_inputs(building->request, launch);
+    clf_i_attention_launch_drop_mask(building->request, launch);
+    clf_i_step_slot(launch, CLF_SLOT_GRAD_OUTPUT);
+}
+
+/* Offsets in the workspace. */
+typedef struct places {
+    size_t counter;
+    size_t parts;
+    size_t bias_sums;
+} places;
+
+static void add_bias_result(const clf_i_attention_grad_building *building, const places *places,
+                            clf_i_step_builder *launch) {
+    const bool is_stored = building->bias_sums == CLF_I_BIAS_OF_PAIRS;
+    const bool is_summed = building->bias_sums == CLF_I_BIAS_OF_ROWS;
+    clf_i_step_define(launch, "CLF_ATTENTION_GRAD_PSE", is_stored ? 1 : is_summed ? 2 : 0);
+    if (is_stored) {
+        clf_i_step_slot(launch, CLF_SLOT_GRAD_PSE);
+    } else if (is_summed) {
+        add_workspace(launch, places->bias_sums);
+    }
+}
+
 /* Persistent work-groups, one for each compute unit, that take units from the counter. */
-static clf_status launch_blocks(const clf_i_attention_grad_building *building, size_t counter,
-                                size_t parts) {
+static clf_status launch_blocks(const clf_i_attention_grad_building *building,
+                                const places *places) {
     const int64_t compute_units = (int64_t)clf_i_plan_capabilities(building->plan)->compute_units;
     const int64_t units = num_heads_and_sequences(building) * building->cpu.num_chunks;
     const int64_t num_sequences = (int64_t)building->tables.common.num_sequences;
     clf_i_step_builder launch;
     begin(building, KERNEL, &launch);
-    clf_i_step_define(&launch, "CLF_ATTENTION_EVEN_ROWS", building->request->pairs.reads_mask);
-    clf_i_step_define(&launch, "CLF_ATTENTION_GRAD_PSE", building->pse_is_per_pair);
-    clf_i_step_define(&launch, "CLF_ATTENTION_KEY_VECTORS", building->cpu.key_vectors);
-    clf_i_attention_launch_inputs(building->request, &launch);
-    clf_i_attention_launch_drop_mask(building->request, &launch);
-    clf_i_step_slot(&launch, CLF_SLOT_GRAD_OUTPUT);
+    add_pairs(building, &launch);
     clf_i_step_slot(&launch, CLF_SLOT_GRAD_KEY);
     clf_i_step_slot(&launch, CLF_SLOT_GRAD_VALUE);
-    if (building->pse_is_per_pair) {
-        clf_i_step_slot(&launch, CLF_SLOT_GRAD_PSE);
-    }
+    add_bias_result(building, places, &launch);
     add_table(&launch, building->sequence_table);
     add_table(&launch, building->grad_sequence_table);
-    add_workspace(&launch, counter);
+    add_workspace(&launch, places->counter);
     add_workspace(&launch, building->rows);
-    add_workspace(&launch, parts);
+    add_workspace(&launch, places->parts);
     clf_i_step_argument(&launch, (clf_i_argument)CLF_I_VALUE(num_sequences));
     clf_i_step_argument(&launch, (clf_i_argument)CLF_I_VALUE(building->cpu.num_chunks));
     add_problem(building, &launch);
@@ -157,28 +210,88 @@ static clf_status launch_blocks(const clf_i_attention_grad_building *building, s
     return add_step(building, clf_i_smaller(compute_units, units), &launch);
 }
 
-static clf_status launch_sum(const clf_i_attention_grad_building *building, size_t parts) {
+static clf_status launch_sum(const clf_i_attention_grad_building *building, const places *places) {
     clf_i_step_builder launch;
     begin(building, "clf_flash_attention_grad_sum_cpu", &launch);
     clf_i_step_slot(&launch, CLF_SLOT_GRAD_QUERY);
     add_table(&launch, building->sequence_table);
     add_table(&launch, building->grad_sequence_table);
     add_table(&launch, building->query_tiles);
-    add_workspace(&launch, parts);
+    add_workspace(&launch, places->parts);
     clf_i_step_argument(&launch, (clf_i_argument)CLF_I_VALUE(building->cpu.num_chunks));
     add_problem(building, &launch);
     return add_step(building, num_row_tiles(building), &launch);
 }
 
-clf_status clf_i_attention_grad_add_cpu(const clf_i_attention_grad_building *building) {
-    const int64_t part = building->request->geometry.num_heads * building->tables.num_rows *
-                         padded_depth(building->request);
-    const size_t counter = clf_i_plan_reserve_workspace(building->plan, sizeof(int32_t));
-    const size_t parts = clf_i_plan_reserve_workspace(
-        building->plan, (size_t)(building->cpu.num_chunks * part) * sizeof(float));
-    clf_status status = launch_rows(building, counter);
-    if (status == CLF_SUCCESS) {
-        status = launch_blocks(building, counter, parts);
+/* ---- Gradients of a bias that are sums ---- */
+
+static int64_t num_key_blocks(const clf_i_attention_grad_building *building) {
+    return clf_i_divide_up(building->request->geometry.key_length,
+                           building->cpu.key_vectors * WIDE);
+}
+
+static clf_status launch_shared_bias(const clf_i_attention_grad_building *building) {
+    const clf_i_attention_geometry *geometry = &building->request->geometry;
+    clf_i_step_builder launch;
+    begin(building, "clf_flash_attention_grad_shared_bias_cpu", &launch);
+    clf_i_step_define(&launch, "CLF_ATTENTION_BIAS_ROWS", building->cpu.bias_rows);
+    add_pairs(building, &launch);
+    clf_i_step_slot(&launch, CLF_SLOT_GRAD_PSE);
+    add_table(&launch, building->sequence_table);
+    add_table(&launch, building->grad_sequence_table);
+    add_workspace(&launch, building->rows);
+    add_problem(building, &launch);
+    launch.step.local_memory = building->cpu.bias_local_memory;
+    return add_step(building,
+                    num_key_blocks(building) * geometry->num_heads *
+                        clf_i_divide_up(geometry->query_length, building->cpu.bias_rows),
+                    &launch);
+}
+
+static clf_status launch_bias_sum(const clf_i_attention_grad_building *building,
+                                  const places *places) {
+    clf_i_step_builder launch;
+    begin(building, "clf_flash_attention_grad_bias_sum_cpu", &launch);
+    clf_i_step_define(&launch, "CLF_ATTENTION_KEY_VECTORS", building->cpu.key_vectors);
+    clf_i_step_slot(&launch, CLF_SLOT_GRAD_PSE);
+    add_table(&launch, building->sequence_table);
+    add_workspace(&launch, places->bias_sums);
+    add_problem(building, &launch);
+    return add_step(building,
+                    building->request->geometry.num_heads * building->grad_problem.pse_batches,
+                    &launch);
+}
+
+/* ---- All of them ---- */
+
+static places reserve(const clf_i_attention_grad_building *building) {
+    const clf_i_attention_geometry *geometry = &building->request->geometry;
+    const int64_t parts = building->cpu.num_chunks * geometry->num_heads *
+                          building->tables.num_rows * padded_depth(building->request);
+    places made = {.counter = clf_i_plan_reserve_workspace(building->plan, sizeof(int32_t))};
+    made.parts = clf_i_plan_reserve_workspace(building->plan, (size_t)parts * sizeof(float));
+    if (building->bias_sums == CLF_I_BIAS_OF_ROWS) {
+        const int64_t sums = geometry->batch * geometry->num_heads * num_key_blocks(building) *
+                             building->cpu.key_vectors * WIDE;
+        made.bias_sums = clf_i_plan_reserve_workspace(building->plan, (size_t)sums * sizeof(float));
     }
-    return status == CLF_SUCCESS ? launch_sum(building, parts) : status;
+    return made;
+}
+
+clf_status clf_i_attention_grad_add_cpu(const clf_i_attention_grad_building *building) {
+    const places places = reserve(building);
+    clf_status status = launch_rows(building, places.counter);
+    if (status == CLF_SUCCESS) {
+        status = launch_blocks(building, &places);
+    }
+    if (status == CLF_SUCCESS) {
+        status = launch_sum(building, &places);
+    }
+    if (status == CLF_SUCCESS && building->bias_sums == CLF_I_BIAS_OF_ROWS) {
+        status = launch_bias_sum(building, &places);
+    }
+    if (status == CLF_SUCCESS && building->bias_sums == CLF_I_BIAS_OF_BATCHES) {
+        status = launch_shared_bias(building);
+    }
+    return status;
 }

@@ -111,9 +111,10 @@ typedef struct clf_flash_attention_grad_args {
  * GRAD_OUTPUT, ATTENTION_IN, SOFTMAX_MAX, SOFTMAX_SUM, GRAD_QUERY, GRAD_KEY, GRAD_VALUE, GRAD_PSE
  * (if given). Gradients must not overlap each other or an input. Workspace: 12 bytes for each query
  * row of each head; the variant cpu adds D floats, D rounded up to 16, as many times as it splits
- * the keys (with few heads, at most once for each 256 keys). Deterministic: the same bits each time,
- * and on devices with as many compute units. Variants: portable, cpu (there, too, sums over
- * batch elements or rows for grad_pse are the portable kernel's, and slow).
+ * the keys (with few heads, at most once for each 256 keys), and, if grad_pse is a sum over rows, a
+ * float for each key of each head and batch element, keys rounded up to 64. Deterministic: the same
+ * bits each time, and on devices of the same kind with as many compute units. Variants: portable, cpu (where a
+ * grad_pse that is a sum over batch elements and not over rows costs two fifths more).
  *
  * CLF_ERR_PARAM_NULLPTR: a required pointer is NULL. CLF_ERR_PARAM_INVALID: dtype, layout, rank,
  * head_num, head dimension, buffer, grad_pse without pse. CLF_ERR_TILING: shapes, lengths, tokens,

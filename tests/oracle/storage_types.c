@@ -33,6 +33,14 @@ static const float_format *format_of(clf_dtype dtype) {
 
 #define TOTAL_BITS 16 /* of fp16 and bf16; fp32 is the compiler's own */
 
+/* ldexp(1.0, exponent) of normal numbers, which the references ask for all the time. */
+static double power_of_two(int exponent) {
+    const uint64_t bits = (uint64_t)(exponent + 1023) << 52;
+    double power;
+    memcpy(&power, &bits, sizeof power);
+    return power;
+}
+
 static double value_of_bits(const float_format *format, uint32_t bits) {
     const int fraction_bits = format->precision - 1;
     const uint32_t fraction = bits & ((UINT32_C(1) << fraction_bits) - 1);
@@ -44,10 +52,10 @@ static double value_of_bits(const float_format *format, uint32_t bits) {
         return fraction != 0 ? (double)NAN : sign * (double)INFINITY;
     }
     if (exponent == 0) {
-        return sign * ldexp((double)fraction, format->min_exponent - fraction_bits);
+        return sign * (double)fraction * power_of_two(format->min_exponent - fraction_bits);
     }
-    return sign * ldexp((double)(fraction + (UINT32_C(1) << fraction_bits)),
-                        (int)exponent - format->max_exponent - fraction_bits);
+    return sign * (double)(fraction + (UINT32_C(1) << fraction_bits)) *
+           power_of_two((int)exponent - format->max_exponent - fraction_bits);
 }
 
 /* `value` is a value of the format, an infinity or NaN. */

@@ -1,7 +1,8 @@
 /*
  * Random cases of attention and of its gradient against their references: every two of their
- * properties together, at least CLFORMER_TEST_CASES of them (by default 2000, and 1500 of the
- * gradient). CTest runs each by its filter.
+ * properties together, at least CLFORMER_TEST_CASES of them (by default 2000, and 400 of the
+ * gradient, of four head dimensions, since each takes programs of its own; from MANY_CASES on of
+ * all). CTest runs each by its filter.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "cmocka_all.h"
 
 #define MAX_KINDS    72
+#define MANY_CASES   1000
 #define MAX_FAILURES 5
 #define BUDGET       1.5e6 /* multiplications of one case */
 /* Draws, not run, that show which pairs of properties can occur at all. */
@@ -49,7 +51,8 @@ typedef struct subject {
     const test_session *session;
     bool (*run)(const test_session *session, const attention_case *tested);
     bool has_cpu_variant;
-    size_t num_cases; /* by default: enough for all pairs */
+    size_t num_cases;  /* by default: enough for all pairs */
+    size_t num_depths; /* by default */
 } subject;
 
 static size_t num_cases(const subject *tested) {
@@ -103,14 +106,15 @@ static void run_all(const subject *of) {
     size_t run = 0;
     assert_non_null(covered);
     assert_non_null(possible);
-    const size_t num_kinds =
-        attention_kinds_draw(&random, of->has_cpu_variant, kinds, MAX_KINDS, &missing);
+    const size_t wanted = num_cases(of);
+    const size_t num_kinds = attention_kinds_draw(
+        &random, of->has_cpu_variant, wanted >= MANY_CASES ? TEST_ALL_DEPTHS : of->num_depths,
+        kinds, MAX_KINDS, &missing);
     assert_int_equal(missing, 0);
     for (size_t i = 0; i < NUM_TRIALS; i++) {
         const attention_case trial = attention_case_draw(&random, &kinds[i % num_kinds], BUDGET);
         add_pairs(possible, NULL, &trial, true);
     }
-    const size_t wanted = num_cases(of);
     for (size_t i = 0; i < wanted && failures < MAX_FAILURES; i++, run++) {
         /* All cases of a kind after each other: its kernels are built once and stay in the cache.
          */
@@ -140,13 +144,21 @@ static void run_all(const subject *of) {
 
 static void test_attention_random_cases_match_the_reference(void **state) {
     const test_session *session = (const test_session *)*state;
-    const subject of = {session, attention_case_run, session->has_cpu_variant, 2000};
+    const subject of = {.session = session,
+                        .run = attention_case_run,
+                        .has_cpu_variant = session->has_cpu_variant,
+                        .num_cases = 2000,
+                        .num_depths = TEST_ALL_DEPTHS};
     run_all(&of);
 }
 
 static void test_attention_grad_random_cases_match_the_reference(void **state) {
     const test_session *session = (const test_session *)*state;
-    const subject of = {session, attention_grad_case_run, session->has_cpu_variant, 1500};
+    const subject of = {.session = session,
+                        .run = attention_grad_case_run,
+                        .has_cpu_variant = session->has_cpu_variant,
+                        .num_cases = 400,
+                        .num_depths = 4};
     run_all(&of);
 }
 

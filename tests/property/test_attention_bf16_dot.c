@@ -1,11 +1,12 @@
 /*
- * Attention in bf16 with and without the CPU's dot products of bf16 pairs: which of the two a plan
+ * Attention and its gradient in bf16 with and without the CPU's dot products of bf16 pairs: which of the two a plan
  * takes follows CLFORMER_CPU_EXTENSIONS, and both are right.
  */
 #include <pthread.h>
 #include <stdio.h>
 
 #include "attention_draw.h"
+#include "attention_grad_tensors.h"
 #include "attention_tensors.h"
 #include "cmocka_all.h"
 #include "test_extensions.h"
@@ -15,20 +16,28 @@
 #define NUM_THREADS 8
 #define BUDGET      1.5e6 /* multiplications of one case */
 
-static int64_t plan_uses_dot(const test_session *session, clf_dtype dtype) {
-    attention_case tested = attention_case_default();
-    attention_tensors tensors;
-    clf_plan *plan = NULL;
-    tested.dtype = dtype;
-    attention_case_set_lengths(&tested, 40, 70);
-    attention_tensors_make(&tensors, &tested);
-    test_succeeds(clf_flash_attention_plan(session->device, &tensors.args, &plan));
+static int64_t described_dot(clf_plan *plan) {
     json_t *description = test_plan_json(plan);
     const int64_t used =
         json_integer_value(json_object_get(json_object_get(description, "parameters"), "bf16_dot"));
     json_decref(description);
     clf_plan_destroy(plan);
-    attention_tensors_free(&tensors);
+    return used;
+}
+
+/* Forward and gradient decide alike. */
+static int64_t plan_uses_dot(const test_session *session, clf_dtype dtype) {
+    attention_case tested = attention_case_default();
+    attention_grad_tensors tensors;
+    clf_plan *plan = NULL;
+    tested.dtype = dtype;
+    attention_case_set_lengths(&tested, 40, 70);
+    attention_grad_tensors_make(&tensors, &tested);
+    test_succeeds(clf_flash_attention_plan(session->device, &tensors.forward.args, &plan));
+    const int64_t used = described_dot(plan);
+    test_succeeds(clf_flash_attention_grad_plan(session->device, &tensors.args, &plan));
+    assert_int_equal(described_dot(plan), used);
+    attention_grad_tensors_free(&tensors);
     return used;
 }
 
@@ -96,7 +105,9 @@ static const attention_kind kinds[] = {
 };
 #define NUM_KINDS (sizeof kinds / sizeof kinds[0])
 
-static void check_cases(const test_session *session, const char *value) {
+typedef bool (*run_case)(const test_session *session, const attention_case *tested);
+
+static void check_cases(const test_session *session, const char *value, run_case run) {
     test_session opened;
     test_random random = test_random_from(test_seed());
     size_t failures = 0;
@@ -104,7 +115,7 @@ static void check_cases(const test_session *session, const char *value) {
     for (size_t i = 0; i < NUM_CASES; i++) {
         const attention_case tested =
             attention_case_draw(&random, &kinds[i * NUM_KINDS / NUM_CASES], BUDGET);
-        failures += !attention_case_run(&opened, &tested);
+        failures += !run(&opened, &tested);
     }
     test_extensions_close(&opened);
     printf("CLFORMER_CPU_EXTENSIONS=%s: %d cases, %zu failed\n", value, NUM_CASES, failures);
@@ -112,11 +123,19 @@ static void check_cases(const test_session *session, const char *value) {
 }
 
 static void test_attention_bf16_dot_is_right(void **state) {
-    check_cases((const test_session *)*state, "auto");
+    check_cases((const test_session *)*state, "auto", attention_case_run);
 }
 
 static void test_attention_bf16_without_dot_is_right(void **state) {
-    check_cases((const test_session *)*state, "off");
+    check_cases((const test_session *)*state, "off", attention_case_run);
+}
+
+static void test_attention_grad_bf16_dot_is_right(void **state) {
+    check_cases((const test_session *)*state, "auto", attention_grad_case_run);
+}
+
+static void test_attention_grad_bf16_without_dot_is_right(void **state) {
+    check_cases((const test_session *)*state, "off", attention_grad_case_run);
 }
 
 int main(void) {
@@ -126,6 +145,8 @@ int main(void) {
         cmocka_unit_test(test_attention_bf16_dot_has_one_answer_for_all_threads),
         cmocka_unit_test(test_attention_bf16_dot_is_right),
         cmocka_unit_test(test_attention_bf16_without_dot_is_right),
+        cmocka_unit_test(test_attention_grad_bf16_dot_is_right),
+        cmocka_unit_test(test_attention_grad_bf16_without_dot_is_right),
     };
     return cmocka_run_group_tests(tests, test_session_begin, test_session_end);
 }

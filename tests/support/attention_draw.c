@@ -35,6 +35,10 @@ enum {
 static const size_t kind_values[KIND_FACTORS] = {LENGTH(dtypes),        LENGTH(depths),    2, 2,
                                                  TEST_NUM_BIAS_CLASSES, TEST_NUM_DROPOUTS, 2, 2};
 
+/* Programs of the portable variant take several times as long to build: twice as much must be
+ * gained by them. */
+#define CPU_PREFERENCE 2
+
 typedef struct kind_pairs {
     bool covered[KIND_FACTORS][TEST_MAX_FACTOR_VALUES][KIND_FACTORS][TEST_MAX_FACTOR_VALUES];
 } kind_pairs;
@@ -56,9 +60,9 @@ static size_t count_new(kind_pairs *pairs, const size_t *choice, bool cover) {
     return count;
 }
 
-static attention_kind kind_of(test_random *random, const size_t *choice) {
+static attention_kind kind_of(test_random *random, const size_t *choice, int64_t depth) {
     attention_kind kind = {.dtype = dtypes[choice[KIND_DTYPE]],
-                           .depth = depths[choice[KIND_DEPTH]],
+                           .depth = depth,
                            .reads_mask = choice[KIND_MASK] == 1,
                            .bias = (attention_bias_class)choice[KIND_BIAS],
                            .dropout = (attention_dropout)choice[KIND_DROPOUT],
@@ -76,18 +80,32 @@ static attention_kind kind_of(test_random *random, const size_t *choice) {
     return kind;
 }
 
-size_t attention_kinds_draw(test_random *random, bool has_cpu_variant, attention_kind *kinds,
-                            size_t capacity, size_t *out_missing) {
+/* The first `count` of all depths, shuffled. */
+static void draw_depths(test_random *random, int64_t *drawn, size_t count) {
+    memcpy(drawn, depths, sizeof depths);
+    for (size_t i = 0; i < count; i++) {
+        const size_t other = i + test_random_below(random, LENGTH(depths) - i);
+        const int64_t depth = drawn[other];
+        drawn[other] = drawn[i];
+        drawn[i] = depth;
+    }
+}
+
+size_t attention_kinds_draw(test_random *random, bool has_cpu_variant, size_t num_depths,
+                            attention_kind *kinds, size_t capacity, size_t *out_missing) {
     kind_pairs *pairs = (kind_pairs *)calloc(1, sizeof *pairs);
+    int64_t drawn_depths[LENGTH(depths)];
+    size_t num_values[KIND_FACTORS];
     size_t missing = 0;
     size_t count = 0;
     assert_non_null(pairs);
+    memcpy(num_values, kind_values, sizeof num_values);
+    num_values[KIND_VARIANT] = has_cpu_variant ? 2 : 1;
+    num_values[KIND_DEPTH] = num_depths < LENGTH(depths) ? num_depths : LENGTH(depths);
+    draw_depths(random, drawn_depths, num_values[KIND_DEPTH]);
     for (size_t f = 0; f < KIND_FACTORS; f++) {
         for (size_t g = f + 1; g < KIND_FACTORS; g++) {
-            const size_t variants = has_cpu_variant ? 2 : 1;
-            missing += !must_meet(f, g)
-                           ? 0
-                           : kind_values[f] * (g == KIND_VARIANT ? variants : kind_values[g]);
+            missing += must_meet(f, g) ? num_values[f] * num_values[g] : 0;
         }
     }
     for (; count < capacity && missing > 0; count++) {
@@ -96,17 +114,17 @@ size_t attention_kinds_draw(test_random *random, bool has_cpu_variant, attention
         for (int candidate = 0; candidate < 200; candidate++) {
             size_t choice[KIND_FACTORS];
             for (size_t f = 0; f < KIND_FACTORS; f++) {
-                const size_t values = f == KIND_VARIANT && !has_cpu_variant ? 1 : kind_values[f];
-                choice[f] = test_random_below(random, values);
+                choice[f] = test_random_below(random, num_values[f]);
             }
-            const size_t gain = count_new(pairs, choice, false);
+            const size_t gain =
+                count_new(pairs, choice, false) * (choice[KIND_VARIANT] == 0 ? 1 : CPU_PREFERENCE);
             if (gain >= most) {
                 most = gain;
                 memcpy(best, choice, sizeof best);
             }
         }
         missing -= count_new(pairs, best, true);
-        kinds[count] = kind_of(random, best);
+        kinds[count] = kind_of(random, best, drawn_depths[best[KIND_DEPTH]]);
     }
     free(pairs);
     *out_missing = missing;
@@ -419,6 +437,7 @@ static unsigned lengths_kind(const attention_case *tested) {
 void attention_case_factors(const attention_case *tested,
                             unsigned values[TEST_NUM_ATTENTION_FACTORS]) {
     const bool has_mask = tested->mask_form != TEST_ATTENTION_NO_MASK;
+    const bool reads_mask = has_mask && tested->mask_form != TEST_MASK_COMPRESSED;
     const unsigned all[TEST_NUM_ATTENTION_FACTORS] = {
         tested->layout,
         tested->dtype == CLF_DTYPE_FP32   ? 0U
@@ -435,6 +454,10 @@ void attention_case_factors(const attention_case *tested,
         tested->variant,
         tested->inner_precise == 2 ? 1U : 0U,
         tested->query_strides,
+        tested->layout == TEST_TND && tested->statistics_per_token ? 1U : 0U,
+        tested->value_depth == tested->depth ? 0U : 1U + (unsigned)(tested->value_depth % 2),
+        reads_mask && tested->masked_rows > 0.0 ? 1U : 0U,
+        tested->poison_unused ? 1U : 0U,
     };
     memcpy(values, all, sizeof all);
 }

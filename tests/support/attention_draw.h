@@ -31,16 +31,18 @@ typedef struct attention_kind {
 } attention_kind;
 
 /* Kinds that together hold every two of their properties' values (but for those of depth and bias,
- * which are too many), as far as `capacity` lets them.
+ * which are too many), as far as `capacity` lets them; of the depths as many, drawn at random: each
+ * takes programs of its own.
  * Returns how many; `*out_missing` is the number of pairs that found no place. */
-size_t attention_kinds_draw(test_random *random, bool has_cpu_variant, attention_kind *kinds,
-                            size_t capacity, size_t *out_missing);
+#define TEST_ALL_DEPTHS 12
+size_t attention_kinds_draw(test_random *random, bool has_cpu_variant, size_t num_depths,
+                            attention_kind *kinds, size_t capacity, size_t *out_missing);
 
 /* A valid case of the kind, whose work is at most `budget` multiplications. */
 attention_case attention_case_draw(test_random *random, const attention_kind *kind, double budget);
 
 /* The properties of a case whose pairs are counted. */
-#define TEST_NUM_ATTENTION_FACTORS 13
+#define TEST_NUM_ATTENTION_FACTORS 17
 #define TEST_MAX_FACTOR_VALUES     12
 void attention_case_factors(const attention_case *tested,
                             unsigned values[TEST_NUM_ATTENTION_FACTORS]);

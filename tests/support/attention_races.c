@@ -32,6 +32,8 @@ typedef struct attention_race {
 #define GRAD_CPU "clf_flash_attention_grad_cpu", CLF_VARIANT_CPU
 #define ROWS     "clf_flash_attention_grad_rows_cpu", CLF_VARIANT_CPU
 #define SUM      "clf_flash_attention_grad_sum_cpu", CLF_VARIANT_CPU
+#define BATCHES  "clf_flash_attention_grad_shared_bias_cpu", CLF_VARIANT_CPU
+#define BIAS_SUM "clf_flash_attention_grad_bias_sum_cpu", CLF_VARIANT_CPU
 #define NO_MASK  TEST_ATTENTION_NO_MASK, 0
 #define NO_EXTRA TEST_BIAS_NONE, TEST_DROPOUT_NONE
 
@@ -68,6 +70,13 @@ static const attention_race races[] = {
     {SUM, CLF_DTYPE_FP32, 1, 1, 5, 512, 16, NO_MASK, NO_EXTRA},
     {SUM, CLF_DTYPE_FP16, 1, 1, 7, 523, 7, NO_MASK, NO_EXTRA},
     {SUM, CLF_DTYPE_BF16, 1, 1, 6, 512, 24, NO_MASK, NO_EXTRA},
+    {BATCHES, CLF_DTYPE_FP32, 1, 1, 16, 32, 16, NO_MASK, TEST_BIAS_1NSS, TEST_DROPOUT_NONE},
+    {BATCHES, CLF_DTYPE_FP16, 2, 1, 17, 37, 7, TEST_MASK_SS, 0, TEST_BIAS_1NSS, TEST_DROPOUT_BITS},
+    {BATCHES, CLF_DTYPE_BF16, 1, 1, 21, 21, 24, TEST_MASK_COMPRESSED, 2, TEST_BIAS_1NSS,
+     TEST_DROPOUT_GENERATED},
+    {BIAS_SUM, CLF_DTYPE_FP32, 1, 1, 5, 16, 16, NO_MASK, TEST_BIAS_BN1S, TEST_DROPOUT_NONE},
+    {BIAS_SUM, CLF_DTYPE_FP16, 2, 1, 7, 37, 7, NO_MASK, TEST_BIAS_1N1S, TEST_DROPOUT_NONE},
+    {BIAS_SUM, CLF_DTYPE_BF16, 1, 1, 6, 70, 8, NO_MASK, TEST_BIAS_BN1S, TEST_DROPOUT_NONE},
     {ZERO, CLF_DTYPE_FP32, 1, 1, 0, 16, 8, NO_MASK, NO_EXTRA},
     {ZERO, CLF_DTYPE_FP16, 2, 1, 0, 37, 7, NO_MASK, NO_EXTRA},
     {ZERO, CLF_DTYPE_BF16, 1, 1, 19, 19, 8, NO_MASK, TEST_BIAS_SLOPES, TEST_DROPOUT_NONE},
@@ -97,7 +106,7 @@ bool attention_race_is_ragged(size_t index) {
 
 static attention_case case_of(const attention_race *race) {
     attention_case tested = attention_case_default();
-    tested.batch = 1;
+    tested.batch = race->bias_form == TEST_BIAS_1NSS || race->bias_form == TEST_BIAS_1N1S ? 2 : 1;
     tested.variant = race->variant;
     tested.dtype = race->dtype;
     tested.heads = race->heads;

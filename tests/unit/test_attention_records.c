@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "attention/attention_arguments.h"
+#include "attention/attention_grad_tables.h"
 #include "attention/attention_tables.h"
 #include "attention_draw.h"
 #include "attention_internal.h"
@@ -220,7 +221,8 @@ static void test_attention_records_random_cases_match_the_oracle(void **state) {
     static subject opened;
     size_t missing = 0;
     test_random random = test_random_from(test_seed());
-    const size_t num_kinds = attention_kinds_draw(&random, true, kinds, MAX_KINDS, &missing);
+    const size_t num_kinds =
+        attention_kinds_draw(&random, true, TEST_ALL_DEPTHS, kinds, MAX_KINDS, &missing);
     for (size_t i = 0; i < NUM_CASES; i++) {
         const attention_case drawn = attention_case_draw(&random, &kinds[i % num_kinds], 1.5e6);
         memset(&opened, 0, sizeof opened);
@@ -348,11 +350,78 @@ static void test_attention_records_band_tiles_hold_the_band_only(void **state) {
     clf_i_attention_tables_clear(&tables);
 }
 
+/* ---- Tiles of keys, of the gradient ---- */
+
+static int64_t count_rows_that_see(const clf_i_attention_sequence *sequence,
+                                   const clf_i_attention_tile *tile) {
+    int64_t count = 0;
+    for (int64_t i = 0; i < sequence->query_length; i++) {
+        bool sees = false;
+        for (int64_t j = tile->key_begin; j < tile->key_end; j++) {
+            sees |= j >= i + sequence->band_lowest &&
+                    (j <= i + sequence->band_highest || j < sequence->prefix);
+        }
+        count += sees;
+    }
+    return count;
+}
+
+/* Tokens of keys in all tiles, those behind the last sequence with them. */
+static void check_key_tiles(const subject *opened, const clf_i_attention_grad_tables *tables,
+                            int64_t keys_per_tile) {
+    const clf_i_attention_geometry *geometry = &opened->request.geometry;
+    const int64_t tokens =
+        geometry->is_varlen ? geometry->key_tokens : geometry->batch * geometry->key_length;
+    int64_t *ends = (int64_t *)calloc(tables->common.num_sequences + 1, sizeof *ends);
+    int64_t covered = 0;
+    assert_non_null(ends);
+    for (size_t t = 0; t < tables->num_key_tiles; t++) {
+        const clf_i_attention_tile *tile = &tables->key_tiles[t];
+        const clf_i_attention_sequence *sequence = &tables->common.sequences[tile->sequence];
+        assert_true(tile->key_begin % keys_per_tile == 0 && tile->key_begin < tile->key_end);
+        assert_true(tile->key_end == sequence->key_length ||
+                    tile->key_end == tile->key_begin + keys_per_tile);
+        assert_true(t == 0 || tile->partial <= tables->key_tiles[t - 1].partial);
+        if (tile->partial < count_rows_that_see(sequence, tile)) {
+            fail_msg("%s\n  keys %lld to %lld: %lld rows", opened->text, (long long)tile->key_begin,
+                     (long long)tile->key_end, (long long)tile->partial);
+        }
+        covered += tile->key_end - tile->key_begin;
+        ends[tile->sequence] += tile->key_end - tile->key_begin;
+    }
+    assert_int_equal(covered, tokens);
+    for (size_t s = 0; s < tables->common.num_sequences; s++) {
+        assert_int_equal(ends[s], tables->common.sequences[s].key_length);
+    }
+    free(ends);
+}
+
+static void test_attention_records_key_tiles_cover_each_key_once(void **state) {
+    (void)state;
+    static const int64_t sizes[] = {1, 16, 64, 100};
+    static subject opened;
+    test_random random = test_random_from(test_seed());
+    const attention_kind kind = {.depth = 1, .value_depth = 1, .fewest_rows = 1, .most_rows = 150};
+    for (int i = 0; i < 300; i++) {
+        const int64_t size = sizes[test_random_below(&random, 4)];
+        const attention_case drawn = attention_case_draw(&random, &kind, 1e5);
+        clf_i_attention_grad_tables tables;
+        memset(&opened, 0, sizeof opened);
+        open_subject(&opened, &drawn);
+        assert_int_equal(clf_i_attention_grad_tables_make(&opened.request, 64, size, &tables),
+                         CLF_SUCCESS);
+        check_key_tiles(&opened, &tables, size);
+        clf_i_attention_grad_tables_clear(&tables);
+        close_subject(&opened);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_attention_records_random_cases_match_the_oracle),
         cmocka_unit_test(test_attention_records_tiles_cover_each_visible_pair_once),
         cmocka_unit_test(test_attention_records_band_tiles_hold_the_band_only),
+        cmocka_unit_test(test_attention_records_key_tiles_cover_each_key_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
