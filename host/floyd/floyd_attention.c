@@ -242,7 +242,7 @@ static clf_status set_text(const building *building) {
 
 static clf_i_floyd_tiling tiling_within(const building *building, size_t workspace_limit) {
     return clf_i_floyd_tiling_cpu(clf_i_plan_device(building->plan), &building->problem,
-                                  building->request->args.query->dtype, workspace_limit);
+                                  &building->request->args, workspace_limit);
 }
 
 static clf_status choose_way(building *building) {

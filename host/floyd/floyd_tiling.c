@@ -130,14 +130,20 @@ static int64_t choose_heads(const clf_device *device, const clf_i_floyd_problem 
     return clf_i_smaller(heads, all);
 }
 
+/* Not for results in fp32, which are wanted to be better than powers rounded to bf16 leave them. */
+static bool uses_bf16_dot(const clf_device *device, const clf_floyd_attention_args *args) {
+    return args->query->dtype == CLF_DTYPE_BF16 && args->attention_out->dtype == CLF_DTYPE_BF16 &&
+           clf_i_cpu_extension_refusal(device, CLF_I_CPU_BF16_DOT) == NULL;
+}
+
 clf_i_floyd_tiling clf_i_floyd_tiling_cpu(const clf_device *device,
-                                          const clf_i_floyd_problem *problem, clf_dtype dtype,
+                                          const clf_i_floyd_problem *problem,
+                                          const clf_floyd_attention_args *args,
                                           size_t workspace_limit) {
     const clf_i_capabilities *capabilities = clf_i_device_capabilities(device);
     clf_i_floyd_tiling tiling = {.rows_n = problem->n > 16 ? 32 : 16,
                                  .rows_m = problem->m > 8 ? 16 : 8};
-    tiling.uses_bf16_dot =
-        dtype == CLF_DTYPE_BF16 && clf_i_cpu_extension_refusal(device, CLF_I_CPU_BF16_DOT) == NULL;
+    tiling.uses_bf16_dot = uses_bf16_dot(device, args);
     set_key_vectors(&tiling, choose_key_vectors(problem));
     tiling.depth_vectors = clf_i_floyd_depth_vectors(problem->depth);
     tiling.out_rows = tiling.depth_vectors > 2 ? 4 : 8;
@@ -147,7 +153,7 @@ clf_i_floyd_tiling clf_i_floyd_tiling_cpu(const clf_device *device,
     shrink_cpu(problem, device_has_less ? (size_t)capabilities->local_memory : (size_t)limit,
                capabilities->compute_units, &tiling);
     tiling.local_memory = cpu_local_memory(problem, &tiling);
-    tiling.value1_in_place = dtype == CLF_DTYPE_FP32 && problem->value1[4] == 1 &&
+    tiling.value1_in_place = args->query->dtype == CLF_DTYPE_FP32 && problem->value1[4] == 1 &&
                              padded_depth(problem, &tiling) == problem->depth;
     tiling.head_workspace = head_workspace(problem, &tiling);
     tiling.heads_per_step = choose_heads(device, problem, &tiling, workspace_limit);

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <clformer/floyd.h>
+
 #include "device/plan_builder.h"
 #include "floyd/floyd_records.h"
 
@@ -33,7 +35,8 @@ typedef struct clf_i_floyd_tiling {
 
 /* `workspace_limit`: bytes, 0: none. */
 clf_i_floyd_tiling clf_i_floyd_tiling_cpu(const clf_device *device,
-                                          const clf_i_floyd_problem *problem, clf_dtype dtype,
+                                          const clf_i_floyd_problem *problem,
+                                          const clf_floyd_attention_args *args,
                                           size_t workspace_limit);
 
 /* Vectors of 16 depths in a register block: the least padding, of equal ones the most. */

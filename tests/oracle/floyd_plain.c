@@ -1,6 +1,6 @@
 /*
  * The straightforward computation: fp32 in the order of the formulas, rounded once to the storage
- * type. Its error is the yardstick for the kernels' error.
+ * type; exponentials that lead to bf16 results meet the values in bf16. Its error is the yardstick for the kernels' error.
  */
 #include <float.h>
 #include <math.h>
@@ -46,8 +46,11 @@ void oracle_floyd_compute_row_plain(oracle_floyd *problem, int64_t row, clf_dtyp
     for (int64_t k = 0; k < problem->k; k++) {
         const float *value1 = oracle_floyd_at(problem, ORACLE_FLOYD_VALUE1, place.i, k);
         const float *value2 = oracle_floyd_at(problem, ORACLE_FLOYD_VALUE2, k, place.j);
-        const float exponential = expf((float)problem->work[k] - max);
+        float exponential = expf((float)problem->work[k] - max);
         sum += exponential;
+        if (dtype == CLF_DTYPE_BF16) {
+            exponential = (float)oracle_round(dtype, (double)exponential);
+        }
         for (int64_t d = 0; d < problem->depth; d++) {
             out[d] += exponential * value1[d];
             out[d] += exponential * value2[d];

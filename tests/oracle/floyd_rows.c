@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "floyd_internal.h"
+#include "storage_types.h"
 
 /* Half a unit in the last place of fp32, relative. */
 static const double unit = 0x1p-24;
@@ -176,6 +177,28 @@ static void find_out_units(const oracle_floyd *problem, const oracle_floyd_place
     }
 }
 
+/* Effect of rounding exponentials to bf16: of equal ones in one direction, of others in independent
+ * ones. */
+static void find_out_roundings(const oracle_floyd *problem, const oracle_floyd_place *place,
+                               oracle_floyd_row *result) {
+    const double *exponentials = problem->work;
+    double squares[ORACLE_FLOYD_MAX_DEPTH] = {0.0};
+    double run[ORACLE_FLOYD_MAX_DEPTH] = {0.0};
+    for (int64_t k = 0; k < problem->k; k++) {
+        const float *value1 = oracle_floyd_at(problem, ORACLE_FLOYD_VALUE1, place->i, k);
+        const float *value2 = oracle_floyd_at(problem, ORACLE_FLOYD_VALUE2, k, place->j);
+        const bool goes_on = k > 0 && exponentials[k] == exponentials[k - 1];
+        const double rounding = 0.5 * oracle_ulp(CLF_DTYPE_BF16, exponentials[k]);
+        for (int64_t d = 0; d < problem->depth; d++) {
+            squares[d] += goes_on ? 0.0 : square(run[d]);
+            run[d] = (goes_on ? run[d] : 0.0) + rounding * ((double)value1[d] + (double)value2[d]);
+        }
+    }
+    for (int64_t d = 0; d < problem->depth; d++) {
+        result->out_rounding[d] = sqrt(squares[d] + square(run[d])) / result->sum;
+    }
+}
+
 void oracle_floyd_compute_row(oracle_floyd *problem, int64_t row, oracle_floyd_row *result) {
     const oracle_floyd_place place = oracle_floyd_enter(problem, ORACLE_FLOYD_QUERY, row);
     memset(result, 0, sizeof *result);
@@ -189,6 +212,7 @@ void oracle_floyd_compute_row(oracle_floyd *problem, int64_t row, oracle_floyd_r
     compute_exponentials(problem, result);
     weigh_values(problem, &place, result);
     find_out_units(problem, &place, result);
+    find_out_roundings(problem, &place, result);
 }
 
 /* ---- Gradients ---- */
