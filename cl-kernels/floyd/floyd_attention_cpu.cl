@@ -197,7 +197,7 @@ static CLF_INLINE void clf_floyd_put_power(float16 power, __local float *address
 #if CLF_FLOYD_WORD_NUMBERS == 1
     clf_floyd_put(power, address);
 #else
-    *(__local ushort16 *)address = convert_ushort16((as_uint16(power) + 0x8000u) >> 16);
+    *(__local ushort16 *)address = clf_floyd_round(power);
 #endif
 }
 

@@ -18,38 +18,6 @@
 
 CLF_TRANSPOSE_DEFINE(clf_floyd_transpose, clf_floyd_words, clf_floyd_word)
 
-#define CLF_FLOYD_WORDS_DEPTH (CLF_WIDE * CLF_FLOYD_WORD_NUMBERS) /* depths in a vector of words */
-
-/* A vector of words from depth `d` on, zeros beyond D. */
-static CLF_INLINE clf_floyd_words clf_floyd_depth_words(__global const clf_storage *row,
-                                                        long stride, int d) {
-#if CLF_FLOYD_WORD_NUMBERS == 1
-    return clf_floyd_load(row, stride, d);
-#else
-    if (stride == 1 && d + CLF_FLOYD_WORDS_DEPTH <= CLF_FLOYD_DEPTH)
-        return *(__global const clf_floyd_words_unaligned *)(row + d);
-    ushort16 halves[2];
-    halves[0] = clf_floyd_fetch(row, stride, d);
-    halves[1] =
-        d + CLF_WIDE < CLF_FLOYD_DEPTH ? clf_floyd_fetch(row, stride, d + CLF_WIDE) : (ushort16)(0);
-    return *(__private const clf_floyd_words_unaligned *)halves;
-#endif
-}
-
-/* The words of 16 depths, from key `k` on; zeros beyond D and K. */
-static CLF_INLINE clf_floyd_words clf_floyd_key_words(__global const clf_storage *values,
-                                                      long pitch, long stride, long k,
-                                                      long num_keys, int d) {
-#if CLF_FLOYD_WORD_NUMBERS == 1
-    return clf_floyd_load(values + k * pitch, stride, d);
-#else
-    const ushort16 first = clf_floyd_fetch(values + k * pitch, stride, d);
-    const ushort16 second =
-        k + 1 < num_keys ? clf_floyd_fetch(values + (k + 1) * pitch, stride, d) : (ushort16)(0);
-    return convert_uint16(first) | convert_uint16(second) << 16;
-#endif
-}
-
 /* How many keys ahead of those at hand are asked for: those of one m are pages apart, which the
  * hardware does not foresee. */
 #define CLF_FLOYD_KEYS_AHEAD (2 * CLF_WIDE)
@@ -84,7 +52,7 @@ static CLF_INLINE void clf_floyd_pack_values(__global const clf_storage *values,
         for (int d = 0; d < CLF_FLOYD_PADDED_DEPTH; d += CLF_WIDE) {
             clf_floyd_ask(values + (k + CLF_FLOYD_KEYS_AHEAD) * pitch + d * stride);
             *(__global clf_floyd_words_unaligned *)(packed + d) =
-                d < CLF_FLOYD_DEPTH ? clf_floyd_key_words(values, pitch, stride, k, num_keys, d)
+                d < CLF_FLOYD_DEPTH ? clf_floyd_row_words(values, pitch, stride, k, num_keys, d)
                                     : (clf_floyd_words)(0);
         }
 }
