@@ -9,8 +9,8 @@
  * The factor is 2 for outputs and 3 for gradients, as in bounds.c; F is the largest effect of
  * single roundings in independent directions (floyd_oracle.h), for tensors so small that the plain
  * computation was lucky. Scores and statistics are as good as fp32 for every storage type; so are the
- * exponentials, but that those of results in bf16 may be rounded to bf16 before they meet the values.
- * Rows of which everything is masked have exact statistics.
+ * exponentials, but that those of results in bf16 may be rounded to bf16 before they meet the values,
+ * and p and ds of gradients in bf16 before they meet the other factor. Rows of which everything is masked have exact statistics.
  */
 #include "floyd_bounds.h"
 

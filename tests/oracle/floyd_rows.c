@@ -256,6 +256,12 @@ static weight weight_of(const oracle_floyd *problem, bool is_of_value,
     return (weight){ds, moved + 2.0 * unit * fabs(ds)};
 }
 
+/* How far rounding a weight to bf16, if its gradient is, moves it. */
+static double rounding_of(const oracle_floyd *problem, oracle_floyd_operand of, double weight) {
+    const bool is_bf16 = problem->inputs.operands[of].view.dtype == CLF_DTYPE_BF16;
+    return is_bf16 ? 0.5 * oracle_ulp(CLF_DTYPE_BF16, weight) : 0.0;
+}
+
 /* The vectors that a weight meets: query's gradient has two, the others one and NULL. */
 static void vectors_of(const oracle_floyd *problem, oracle_floyd_operand of,
                        const oracle_floyd_triple *at, const float *vectors[2]) {
@@ -288,12 +294,14 @@ void oracle_floyd_compute_grad_row(oracle_floyd *problem, oracle_floyd_operand o
     for (int64_t term = 0; term < length; term++) {
         const oracle_floyd_triple at = oracle_floyd_sum_term(of, &place, term);
         const weight w = weight_of(problem, is_of_value, &at);
+        const double rounding = rounding_of(problem, of, w.value);
         const float *vectors[2];
         vectors_of(problem, of, &at, vectors);
         for (int64_t d = 0; d < problem->depth; d++) {
             const double first = (double)vectors[0][d];
             const double second = vectors[1] != NULL ? (double)vectors[1][d] : 0.0;
-            add_term(&sums[d], w.value * first, w.value * second, w.moved * (first + second));
+            add_term(&sums[d], w.value * first, w.value * second,
+                     (w.moved + rounding) * (first + second));
             walk[d] += square(w.value * first) + square(w.value * second);
         }
     }

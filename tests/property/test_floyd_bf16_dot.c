@@ -10,13 +10,15 @@
 #include "test_extensions.h"
 #include "test_json.h"
 
-#define NUM_CASES 8
-#define BUDGET    1.5e6 /* B H N M K D of one case */
+#define NUM_CASES 12
+#define BUDGET    0.6e6 /* B H N M K D of one case */
 
-static int64_t plan_uses_dot(const test_session *session, clf_dtype dtype, bool has_fp32_out) {
+static int64_t plan_uses_dot(const test_session *session, bool is_gradient, clf_dtype dtype,
+                             bool has_fp32_out) {
     floyd_case tested = floyd_case_default();
     floyd_tensors tensors;
     clf_plan *plan = NULL;
+    tested.is_gradient = is_gradient;
     tested.dtype = dtype;
     tested.has_fp32_out = has_fp32_out;
     floyd_tensors_make(&tensors, &tested);
@@ -34,23 +36,28 @@ static void test_floyd_bf16_dot_follows_the_variable(void **state) {
     const test_session *session = (const test_session *)*state;
     test_session opened;
     test_extensions_open(session, "off", &opened);
-    assert_int_equal(plan_uses_dot(&opened, CLF_DTYPE_BF16, false), 0);
+    assert_int_equal(plan_uses_dot(&opened, false, CLF_DTYPE_BF16, false), 0);
+    assert_int_equal(plan_uses_dot(&opened, true, CLF_DTYPE_BF16, false), 0);
     test_extensions_close(&opened);
 
     test_extensions_open(session, "auto", &opened);
     const char *refusal = clf_i_cpu_extension_refusal(opened.device, CLF_I_CPU_BF16_DOT);
     printf("bf16 dot products: %s\n", refusal != NULL ? refusal : "available");
     const bool expected = refusal == NULL && session->has_cpu_variant;
-    assert_int_equal(plan_uses_dot(&opened, CLF_DTYPE_BF16, false), expected);
-    assert_int_equal(plan_uses_dot(&opened, CLF_DTYPE_BF16, true), 0);
-    assert_int_equal(plan_uses_dot(&opened, CLF_DTYPE_FP16, false), 0);
-    assert_int_equal(plan_uses_dot(&opened, CLF_DTYPE_FP32, false), 0);
+    assert_int_equal(plan_uses_dot(&opened, false, CLF_DTYPE_BF16, false), expected);
+    assert_int_equal(plan_uses_dot(&opened, true, CLF_DTYPE_BF16, false), expected);
+    assert_int_equal(plan_uses_dot(&opened, false, CLF_DTYPE_BF16, true), 0);
+    assert_int_equal(plan_uses_dot(&opened, false, CLF_DTYPE_FP16, false), 0);
+    assert_int_equal(plan_uses_dot(&opened, true, CLF_DTYPE_FP16, false), 0);
+    assert_int_equal(plan_uses_dot(&opened, false, CLF_DTYPE_FP32, false), 0);
     test_extensions_close(&opened);
 }
 
 static const floyd_kind kinds[] = {
     {false, CLF_DTYPE_BF16, false, true, 64, CLF_FLOYD_METHOD_AUTO, CLF_VARIANT_AUTO},
     {false, CLF_DTYPE_BF16, true, false, 33, CLF_FLOYD_METHOD_AUTO, CLF_VARIANT_AUTO},
+    {true, CLF_DTYPE_BF16, false, true, 64, CLF_FLOYD_METHOD_AUTO, CLF_VARIANT_AUTO},
+    {true, CLF_DTYPE_BF16, true, false, 33, CLF_FLOYD_METHOD_AUTO, CLF_VARIANT_AUTO},
 };
 #define NUM_KINDS (sizeof kinds / sizeof kinds[0])
 
