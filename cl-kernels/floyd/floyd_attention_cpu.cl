@@ -192,15 +192,6 @@ CLF_FLOYD_PRODUCTS clf_floyd_scores_of_m(const clf_floyd_tile *tile, int m,
 
 /* ---- Powers ---- */
 
-/* Powers meet values as words: rounded, and behind each other, as their sum is not. */
-static CLF_INLINE void clf_floyd_put_power(float16 power, __local float *address) {
-#if CLF_FLOYD_WORD_NUMBERS == 1
-    clf_floyd_put(power, address);
-#else
-    *(__local ushort16 *)address = clf_floyd_round(power);
-#endif
-}
-
 /* The scores of m become powers. */
 static CLF_INLINE void clf_floyd_powers_of_m(const clf_floyd_tile *tile, int m) {
     for (int n = 0; n < tile->num_n; n += CLF_WIDE) {

@@ -32,11 +32,11 @@
  *     bytes, a multiple of 64), problem, step; then of n: attention_in, softmax_max, softmax_sum,
  *     grad_query; of m: [mask]
  *
- * Local memory, bytes, with F of lib/floyd_words.clh: 4 * (C * (2 D' + 2 W + 3) + W * (2 D / F + D' / F
- * + 2 D')), and 2 C W more if F = 2
+ * Local memory, bytes, with F of lib/floyd_words.clh; F = 2 needs 2 C W more:
+ *     4 * (C * (2 D' + 2 W + 3) + W * (2 D / F + D' / F + 2 D'))
+ * If F = 2, p and ds of the slab are bf16, in the first half of each row.
  *
- *   macro                  default  meaning
- * and those of lib/floyd_grad_chunk.clh.
+ * Macros: lib/floyd_grad_chunk.clh.
  */
 #include "lib/floyd_grad_chunk.clh"
 
@@ -182,38 +182,19 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_attention
     long grad_key_offset, __global clf_storage *grad_value, long grad_value_offset,
     __global uchar *workspace, long workspace_offset, clf_floyd_grad_problem problem,
     clf_floyd_grad_step step CLF_FLOYD_OTHER_PARAMETERS) {
-    __local float query_rows[CLF_FLOYD_CHUNK * CLF_FLOYD_PADDED_DEPTH] CLF_FLOYD_ALIGNED;
-    __local float grad_rows[CLF_FLOYD_CHUNK * CLF_FLOYD_PADDED_DEPTH] CLF_FLOYD_ALIGNED;
-    __local float p[CLF_FLOYD_CHUNK * CLF_FLOYD_KEYS] CLF_FLOYD_ALIGNED;
-    __local float ds[CLF_FLOYD_CHUNK * CLF_FLOYD_KEYS] CLF_FLOYD_ALIGNED;
-#if CLF_FLOYD_WORD_NUMBERS > 1
-    __local clf_floyd_word p_pairs[CLF_FLOYD_CHUNK / 2 * CLF_FLOYD_KEYS] CLF_FLOYD_ALIGNED;
-#else
-    __local float *const p_pairs = p;
-#endif
+    __local clf_floyd_word query_rows[CLF_FLOYD_CHUNK * CLF_FLOYD_PADDED_DEPTH] CLF_FLOYD_ALIGNED;
+    __local clf_floyd_word grad_rows[CLF_FLOYD_CHUNK * CLF_FLOYD_PADDED_DEPTH] CLF_FLOYD_ALIGNED;
+    __local float p[CLF_FLOYD_P_SIZE] CLF_FLOYD_ALIGNED;
+    __local clf_floyd_word ds[CLF_FLOYD_CHUNK * CLF_FLOYD_KEYS] CLF_FLOYD_ALIGNED;
     __local float statistics[3 * CLF_FLOYD_CHUNK] CLF_FLOYD_ALIGNED;
-    __local clf_floyd_word key_words[CLF_FLOYD_KEY_ROW * CLF_FLOYD_PADDED_DEPTH] CLF_FLOYD_ALIGNED;
+    __local clf_floyd_word key_rows[CLF_FLOYD_KEY_ROW * CLF_FLOYD_PADDED_DEPTH] CLF_FLOYD_ALIGNED;
     __local clf_floyd_word key_panels[CLF_FLOYD_KEYS * CLF_FLOYD_DEPTH_WORDS] CLF_FLOYD_ALIGNED;
     __local clf_floyd_word value_panels[CLF_FLOYD_KEYS * CLF_FLOYD_DEPTH_WORDS] CLF_FLOYD_ALIGNED;
     __local float key_sums[CLF_FLOYD_KEYS * CLF_FLOYD_PADDED_DEPTH] CLF_FLOYD_ALIGNED;
     __local float value_sums[CLF_FLOYD_KEYS * CLF_FLOYD_PADDED_DEPTH] CLF_FLOYD_ALIGNED;
-    /* Words of depths or keys, and behind them words of rows; the same ones if F = 1. */
-    const int rows = CLF_FLOYD_WORD_NUMBERS > 1 ? CLF_FLOYD_CHUNK / 2 : 0;
-    const clf_floyd_local own = {
-        (__local clf_floyd_word *)query_rows,
-        (__local clf_floyd_word *)query_rows + rows * CLF_FLOYD_PADDED_DEPTH,
-        (__local clf_floyd_word *)grad_rows,
-        (__local clf_floyd_word *)grad_rows + rows * CLF_FLOYD_PADDED_DEPTH,
-        p,
-        p_pairs,
-        ds,
-        (__local clf_floyd_word *)ds + rows * CLF_FLOYD_KEYS,
-        statistics,
-        key_words,
-        key_panels,
-        value_panels,
-        key_sums,
-        value_sums};
+    const clf_floyd_local own = {query_rows, grad_rows, p,          ds,
+                                 statistics, key_rows,  key_panels, value_panels,
+                                 key_sums,   value_sums};
     const long head = step.first_head + (long)get_group_id(1);
     const long x = (CLF_FLOYD_GRAD_OF_N ? step.first_n : 0) + (long)get_group_id(0);
     const long y_begin = CLF_FLOYD_GRAD_OF_N ? 0 : step.first_n;
@@ -258,18 +239,13 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_attention
                              count, &problem);
 #if CLF_FLOYD_GRAD_OF_N
         if (step.key >= 0) {
-            clf_floyd_load_weights((__local clf_floyd_word *)own.p, scores, count);
-            clf_floyd_load_weights((__local clf_floyd_word *)own.ds, dp, count);
-#if CLF_FLOYD_WORD_NUMBERS > 1
-            clf_floyd_pair_weights(own.p_pairs, (__local const clf_floyd_word *)own.p, count);
-            clf_floyd_pair_weights(own.ds_pairs, (__local const clf_floyd_word *)own.ds, count);
-#endif
+            clf_floyd_load_slab(&own, scores, dp, count);
             clf_floyd_add_chunk(&own, count, y == y_begin, &wishes);
             clf_floyd_add_to_query(CLF_ADDRESS(own.ds), CLF_ADDRESS(own.key), num_keys, sums,
                                    slabs.query_pitch, count, false,
-                                   is_last ? CLF_ADDRESS(query_rows) : 0, &wishes);
+                                   is_last ? CLF_ADDRESS(own.query) : 0, &wishes);
             if (is_last)
-                clf_floyd_store_rows(query_rows, problem.scale,
+                clf_floyd_store_rows((__local const float *)own.query, problem.scale,
                                      grad_query + y * problem.xy_out[0][3], problem.xy_out[0][3],
                                      problem.xy_out[0][4], count);
         }
@@ -296,9 +272,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_attention
         clf_floyd_finish_dp(CLF_ADDRESS(own.ds), CLF_ADDRESS(own.grad_output),
                             CLF_ADDRESS(own.value_panels), dp, slabs.pitch, count,
                             CLF_ADDRESS(own.p), CLF_ADDRESS(own.statistics), &wishes);
-#if CLF_FLOYD_WORD_NUMBERS > 1
-        clf_floyd_pair_weights(own.ds_pairs, (__local const clf_floyd_word *)own.ds, count);
-#endif
+        clf_floyd_pair_weights(CLF_FLOYD_DS_PAIRS(own.ds), own.ds, count);
         clf_floyd_add_chunk(&own, count, y == y_begin && !goes_on, &wishes);
         clf_floyd_add_to_query(CLF_ADDRESS(own.ds), CLF_ADDRESS(own.key), num_keys, sums,
                                slabs.query_pitch, count, step.key == 0, 0, &wishes);

@@ -116,8 +116,9 @@ CLF_API CLF_CHECK_RESULT clf_status clf_floyd_attention_plan(clf_device *device,
  *     grad_key2(k,m)   = scale_value * sum of ds(n,m,k) * query(n,m) over n
  *     grad_value2(k,m) =               sum of p(n,m,k) * grad_output(n,m) over n
  *
- * in fp32, each rounded once. (The operator document divides by sqrt(D) instead, which is right
- * only if scale_value is 1 / sqrt(D).) Rows of which all k are masked have p = 1 / K and are no
+ * in fp32, each rounded once; where the CPU's dot products of bf16 are used (docs/floyd.md), p and
+ * ds in these sums are rounded to bf16. (The operator document divides by sqrt(D) instead, which is
+ * right only if scale_value is 1 / sqrt(D).) Rows of which all k are masked have p = 1 / K and are no
  * exception, as in CANN: their ds is not 0. Deterministic: the same bits each time.
  * Statuses as in the forward.
  */
