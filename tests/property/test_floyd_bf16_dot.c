@@ -10,7 +10,8 @@
 #include "test_extensions.h"
 #include "test_json.h"
 
-#define NUM_CASES 12
+/* Few: most of the time goes into building kernels. test_floyd_random has more with dot products. */
+#define NUM_CASES 6
 #define BUDGET    0.6e6 /* B H N M K D of one case */
 
 static int64_t plan_uses_dot(const test_session *session, bool is_gradient, clf_dtype dtype,
@@ -56,7 +57,6 @@ static void test_floyd_bf16_dot_follows_the_variable(void **state) {
 static const floyd_kind kinds[] = {
     {false, CLF_DTYPE_BF16, false, true, 64, CLF_FLOYD_METHOD_AUTO, CLF_VARIANT_AUTO},
     {false, CLF_DTYPE_BF16, true, false, 33, CLF_FLOYD_METHOD_AUTO, CLF_VARIANT_AUTO},
-    {true, CLF_DTYPE_BF16, false, true, 64, CLF_FLOYD_METHOD_AUTO, CLF_VARIANT_AUTO},
     {true, CLF_DTYPE_BF16, true, false, 33, CLF_FLOYD_METHOD_AUTO, CLF_VARIANT_AUTO},
 };
 #define NUM_KINDS (sizeof kinds / sizeof kinds[0])
