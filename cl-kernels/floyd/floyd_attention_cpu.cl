@@ -28,8 +28,8 @@
  *     query, value1, [mask], attention_out, softmax_max, softmax_sum, workspace (offset in bytes, a
  *     multiple of 64; packed by clf_floyd_pack_cpu), problem, first_head
  *
- * Local memory, bytes, with D' of lib/floyd_wide.clh:
- *     4 * (R_n * (2 * (R_m * D' + 16) + R_m * W + 16) + R_n * R_m * 18 + 16 * R_n)
+ * Local memory, bytes, with D' and F of lib/floyd_wide.clh:
+ *     4 * (R_n * (R_m * (D' + D' / F) + 32 + R_m * W + 16) + R_n * R_m * 18 + 16 * R_n)
  *
  *   macro           default   meaning
  *   CLF_FLOYD_MASK        0   1: there is a mask
@@ -58,6 +58,18 @@ static CLF_INLINE long clf_floyd_ahead(long ahead, int group, int vectors) {
 
 /* ---- Beginning ---- */
 
+/* 16 depths of a query, zeros beyond D; fp32 ones times scale, others would have to be rounded. */
+static CLF_INLINE void clf_floyd_put_query(__global const clf_storage *row, long stride, int d,
+                                           float scale, __local clf_floyd_word *address) {
+#if CLF_FLOYD_WORD_NUMBERS == 1
+    clf_floyd_put((d < CLF_FLOYD_DEPTH ? clf_floyd_load(row, stride, d) : (float16)(0.0f)) * scale,
+                  address);
+#else
+    *(__local ushort16 *)address =
+        d < CLF_FLOYD_DEPTH ? clf_floyd_fetch(row, stride, d) : (ushort16)(0);
+#endif
+}
+
 static CLF_INLINE void clf_floyd_begin(const clf_floyd_tile *tile,
                                        __global const clf_storage *query,
                                        const clf_floyd_problem *problem) {
@@ -69,10 +81,9 @@ static CLF_INLINE void clf_floyd_begin(const clf_floyd_tile *tile,
             const int place = n * CLF_FLOYD_PITCH + m * CLF_FLOYD_PADDED_DEPTH;
             for (int d = 0; d < CLF_FLOYD_PADDED_DEPTH; d += CLF_WIDE) {
                 clf_floyd_ask(row + problem->query[2] + d * problem->query[4]); /* the next n */
-                const float16 values = d < CLF_FLOYD_DEPTH
-                                           ? clf_floyd_load(row, problem->query[4], d)
-                                           : (float16)(0.0f);
-                clf_floyd_put(values * problem->scale, tile->query + place + d);
+                clf_floyd_put_query(row, problem->query[4], d, problem->scale,
+                                    tile->query + n * CLF_FLOYD_QUERY_PITCH +
+                                        m * CLF_FLOYD_QUERY_WORDS + d / CLF_FLOYD_WORD_NUMBERS);
                 clf_floyd_put((float16)(0.0f), tile->out + place + d);
             }
         }
@@ -91,8 +102,8 @@ static CLF_INLINE void clf_floyd_begin(const clf_floyd_tile *tile,
 
 /* ---- Scores ---- */
 
-static CLF_INLINE void clf_floyd_scores_of_n(const clf_floyd_tile *tile, int n,
-                                             __global const float *key1, long ahead) {
+CLF_FLOYD_PRODUCTS clf_floyd_scores_of_n(const clf_floyd_tile *tile, int n,
+                                         __global const clf_floyd_word *key1, long ahead) {
     for (int m = 0; m < tile->num_m; m += CLF_FLOYD_SCORE_ROWS) {
         float16 sums[CLF_FLOYD_SCORE_ROWS][CLF_FLOYD_KEY_VECTORS];
         CLF_UNROLL for (int r = 0; r < CLF_FLOYD_SCORE_ROWS; ++r) {
@@ -101,8 +112,8 @@ static CLF_INLINE void clf_floyd_scores_of_n(const clf_floyd_tile *tile, int n,
             }
         }
         clf_floyd_multiply_keys(
-            sums, tile->query + n * CLF_FLOYD_PITCH + m * CLF_FLOYD_PADDED_DEPTH,
-            CLF_FLOYD_PADDED_DEPTH, key1, CLF_FLOYD_KEYS, CLF_FLOYD_DEPTH,
+            sums, tile->query + n * CLF_FLOYD_QUERY_PITCH + m * CLF_FLOYD_QUERY_WORDS,
+            CLF_FLOYD_QUERY_WORDS, key1, CLF_FLOYD_KEYS, CLF_FLOYD_DEPTH_WORDS,
             clf_floyd_ahead(ahead, m / CLF_FLOYD_SCORE_ROWS, CLF_FLOYD_KEY_VECTORS));
         CLF_UNROLL for (int r = 0; r < CLF_FLOYD_SCORE_ROWS; ++r) {
             CLF_UNROLL for (int v = 0; v < CLF_FLOYD_KEY_VECTORS; ++v) {
@@ -127,10 +138,10 @@ static CLF_INLINE void clf_floyd_find_masked(const clf_floyd_tile *tile, __globa
 }
 
 /* Adds key2's part; `mask`: of n = 0 of the tile, and the block's first key. */
-static CLF_INLINE void clf_floyd_scores_of_m(const clf_floyd_tile *tile, int m,
-                                             __global const float *key2, long ahead,
-                                             __global const uchar *mask, const bool *has_masked,
-                                             int count, const clf_floyd_problem *problem) {
+CLF_FLOYD_PRODUCTS clf_floyd_scores_of_m(const clf_floyd_tile *tile, int m,
+                                         __global const clf_floyd_word *key2, long ahead,
+                                         __global const uchar *mask, const bool *has_masked,
+                                         int count, const clf_floyd_problem *problem) {
     for (int n = 0; n < tile->num_n; n += CLF_FLOYD_SCORE_ROWS) {
         float16 sums[CLF_FLOYD_SCORE_ROWS][CLF_FLOYD_KEY_VECTORS];
         __local float *scores = tile->scores + n * CLF_FLOYD_SCORE_PITCH + m * CLF_FLOYD_KEYS;
@@ -140,10 +151,15 @@ static CLF_INLINE void clf_floyd_scores_of_m(const clf_floyd_tile *tile, int m,
             }
         }
         clf_floyd_multiply_keys(
-            sums, tile->query + n * CLF_FLOYD_PITCH + m * CLF_FLOYD_PADDED_DEPTH, CLF_FLOYD_PITCH,
-            key2, CLF_FLOYD_KEYS, CLF_FLOYD_DEPTH,
+            sums, tile->query + n * CLF_FLOYD_QUERY_PITCH + m * CLF_FLOYD_QUERY_WORDS,
+            CLF_FLOYD_QUERY_PITCH, key2, CLF_FLOYD_KEYS, CLF_FLOYD_DEPTH_WORDS,
             clf_floyd_ahead(ahead, n / CLF_FLOYD_SCORE_ROWS, CLF_FLOYD_KEY_VECTORS));
         CLF_UNROLL for (int r = 0; r < CLF_FLOYD_SCORE_ROWS; ++r) {
+#if CLF_FLOYD_WORD_NUMBERS > 1
+            CLF_UNROLL for (int v = 0; v < CLF_FLOYD_KEY_VECTORS; ++v) {
+                sums[r][v] *= problem->scale;
+            }
+#endif
 #if CLF_FLOYD_MASK
             const int row = min(n + r, tile->num_n - 1);
             if (has_masked[row]) {
@@ -196,7 +212,7 @@ static CLF_INLINE void clf_floyd_powers_of_m(const clf_floyd_tile *tile, int m) 
             const float16 power = clf_exp2_wide(clf_floyd_get(scores + v * CLF_WIDE) - maximum,
                                                 CLF_EXP2_LOG2E, CLF_FLOYD_LOWEST);
             sum += power;
-            clf_floyd_put(power, scores + v * CLF_WIDE);
+            clf_floyd_put_power(power, scores + v * CLF_WIDE / CLF_FLOYD_WORD_NUMBERS);
         }
         clf_floyd_put(sum, tile->sums + row * CLF_WIDE);
     }
@@ -204,13 +220,13 @@ static CLF_INLINE void clf_floyd_powers_of_m(const clf_floyd_tile *tile, int m) 
 
 /* ---- Results ---- */
 
-/* out[r][.] := out[r][.] * factors[r] + sum over k of powers[r][k] * values[k][.]; `scaled` is a
- * literal: false, and there are no factors, for the second product of a block. */
-static CLF_INLINE void clf_floyd_add_values(__local float *out, int pitch,
-                                            __local const float *powers, int power_pitch,
-                                            bool scaled, __local const float *factors,
-                                            __global const float *values, long value_pitch,
-                                            int count, long ahead) {
+/* out[r][.] := out[r][.] * factors[r] + sum over k of powers[r][k] * values[k][.]; k counts
+ * words. `scaled` is a literal: false, and there are no factors, for the second product of a block. */
+CLF_FLOYD_INLINE_PRODUCTS clf_floyd_add_values(__local float *out, int pitch,
+                                               __local const float *powers, int power_pitch,
+                                               bool scaled, __local const float *factors,
+                                               __global const clf_floyd_word *values,
+                                               long value_pitch, int count, long ahead) {
     float16 sums[CLF_FLOYD_OUT_ROWS][CLF_FLOYD_DEPTH_VECTORS];
     CLF_UNROLL for (int r = 0; r < CLF_FLOYD_OUT_ROWS; ++r) {
         CLF_UNROLL for (int v = 0; v < CLF_FLOYD_DEPTH_VECTORS; ++v) {
@@ -219,7 +235,8 @@ static CLF_INLINE void clf_floyd_add_values(__local float *out, int pitch,
                 sums[r][v] *= (float16)(factors[r * CLF_FLOYD_ROWS_N]);
         }
     }
-    clf_floyd_multiply_values(sums, powers, power_pitch, values, value_pitch, count, ahead);
+    clf_floyd_multiply_values(sums, (__local const clf_floyd_word *)powers, power_pitch, values,
+                              value_pitch, count, ahead);
     CLF_UNROLL for (int r = 0; r < CLF_FLOYD_OUT_ROWS; ++r) {
         CLF_UNROLL for (int v = 0; v < CLF_FLOYD_DEPTH_VECTORS; ++v) {
             clf_floyd_put(sums[r][v], out + r * pitch + v * CLF_WIDE);
@@ -227,9 +244,9 @@ static CLF_INLINE void clf_floyd_add_values(__local float *out, int pitch,
     }
 }
 
-static CLF_INLINE void clf_floyd_values_of_n(const clf_floyd_tile *tile, int n,
-                                             __global const float *value1, long pitch, int count,
-                                             long ahead) {
+CLF_FLOYD_PRODUCTS clf_floyd_values_of_n(const clf_floyd_tile *tile, int n,
+                                         __global const clf_floyd_word *value1, long pitch,
+                                         int count, long ahead) {
     for (int d = 0; d < CLF_FLOYD_PADDED_DEPTH; d += CLF_FLOYD_DEPTH_BLOCK) {
         const long next =
             d + CLF_FLOYD_DEPTH_BLOCK < CLF_FLOYD_PADDED_DEPTH ? CLF_FLOYD_DEPTH_BLOCK : ahead - d;
@@ -243,8 +260,9 @@ static CLF_INLINE void clf_floyd_values_of_n(const clf_floyd_tile *tile, int n,
     }
 }
 
-static CLF_INLINE void clf_floyd_values_of_m(const clf_floyd_tile *tile, int m,
-                                             __global const float *value2, int count, long ahead) {
+CLF_FLOYD_PRODUCTS clf_floyd_values_of_m(const clf_floyd_tile *tile, int m,
+                                         __global const clf_floyd_word *value2, int count,
+                                         long ahead) {
     for (int d = 0; d < CLF_FLOYD_PADDED_DEPTH; d += CLF_FLOYD_DEPTH_BLOCK) {
         const long next =
             d + CLF_FLOYD_DEPTH_BLOCK < CLF_FLOYD_PADDED_DEPTH ? CLF_FLOYD_DEPTH_BLOCK : ahead - d;
@@ -295,7 +313,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_attention
     long attention_out_offset, __global float *softmax_max, long softmax_max_offset,
     __global float *softmax_sum, long softmax_sum_offset, __global uchar *workspace,
     long workspace_offset, clf_floyd_problem problem, long first_head) {
-    __local float query_tile[CLF_FLOYD_ROWS_N * CLF_FLOYD_PITCH] CLF_FLOYD_ALIGNED;
+    __local clf_floyd_word query_tile[CLF_FLOYD_ROWS_N * CLF_FLOYD_QUERY_PITCH] CLF_FLOYD_ALIGNED;
     __local float out_tile[CLF_FLOYD_ROWS_N * CLF_FLOYD_PITCH] CLF_FLOYD_ALIGNED;
     __local float scores[CLF_FLOYD_ROWS_N * CLF_FLOYD_SCORE_PITCH] CLF_FLOYD_ALIGNED;
     __local float sums[CLF_FLOYD_ROWS * CLF_WIDE] CLF_FLOYD_ALIGNED;
@@ -311,13 +329,13 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_attention
                                  first_m,
                                  (int)min(problem.n - first_n, (long)CLF_FLOYD_ROWS_N),
                                  (int)min(problem.m - first_m, (long)CLF_FLOYD_ROWS_M),
-                                 query_tile,
-                                 out_tile,
-                                 scores,
-                                 sums,
-                                 maxima,
-                                 factors,
-                                 lane_maxima};
+                                 CLF_FLOYD_ADDRESS(query_tile),
+                                 CLF_FLOYD_ADDRESS(out_tile),
+                                 CLF_FLOYD_ADDRESS(scores),
+                                 CLF_FLOYD_ADDRESS(sums),
+                                 CLF_FLOYD_ADDRESS(maxima),
+                                 CLF_FLOYD_ADDRESS(factors),
+                                 CLF_FLOYD_ADDRESS(lane_maxima)};
     clf_floyd_packed packed;
     clf_floyd_find_packed(&packed, workspace + workspace_offset, (long)get_group_id(1), &problem);
 #if CLF_FLOYD_VALUE1_IN_PLACE
@@ -326,7 +344,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_attention
     const long value1_row = problem.value1[2];
     const long value1_pitch = problem.value1[3];
 #else
-    __global const float *values1 = packed.value1;
+    __global const clf_floyd_word *values1 = packed.value1;
     const long value1_row = packed.value_pitch;
     const long value1_pitch = CLF_FLOYD_PADDED_DEPTH;
 #endif
@@ -335,9 +353,10 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_attention
     for (long begin = 0; begin < problem.k; begin += CLF_FLOYD_KEYS) {
         const int count = (int)min(problem.k - begin, (long)CLF_FLOYD_KEYS);
         for (int n = 0; n < tile.num_n; ++n)
-            clf_floyd_scores_of_n(
-                &tile, n, packed.key1 + (first_n + n) * packed.key_pitch + begin * CLF_FLOYD_DEPTH,
-                n + 1 < tile.num_n ? packed.key_pitch : 0);
+            clf_floyd_scores_of_n(&tile, n,
+                                  packed.key1 + (first_n + n) * packed.key_pitch +
+                                      begin * CLF_FLOYD_DEPTH_WORDS,
+                                  n + 1 < tile.num_n ? packed.key_pitch : 0);
         bool has_masked[CLF_FLOYD_ROWS_N];
         for (int m = 0; m < tile.num_m; ++m) {
             __global const uchar *row_mask = 0;
@@ -349,19 +368,22 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_attention
                 clf_floyd_find_masked(&tile, row_mask, &problem, count, has_masked);
 #endif
             clf_floyd_scores_of_m(
-                &tile, m, packed.key2 + (first_m + m) * packed.key_pitch + begin * CLF_FLOYD_DEPTH,
+                &tile, m,
+                packed.key2 + (first_m + m) * packed.key_pitch + begin * CLF_FLOYD_DEPTH_WORDS,
                 m + 1 < tile.num_m ? packed.key_pitch : 0, row_mask, has_masked, count, &problem);
             clf_floyd_powers_of_m(&tile, m);
         }
+        const int words = CLF_FLOYD_KEY_WORDS(count);
+        const long begin_word = begin / CLF_FLOYD_WORD_NUMBERS;
         for (int n = 0; n < tile.num_n; ++n)
             clf_floyd_values_of_n(&tile, n,
-                                  values1 + (first_n + n) * value1_row + begin * value1_pitch,
-                                  value1_pitch, count, n + 1 < tile.num_n ? value1_row : 0);
+                                  values1 + (first_n + n) * value1_row + begin_word * value1_pitch,
+                                  value1_pitch, words, n + 1 < tile.num_n ? value1_row : 0);
         for (int m = 0; m < tile.num_m; ++m)
             clf_floyd_values_of_m(&tile, m,
                                   packed.value2 + (first_m + m) * packed.value_pitch +
-                                      begin * CLF_FLOYD_PADDED_DEPTH,
-                                  count, m + 1 < tile.num_m ? packed.value_pitch : 0);
+                                      begin_word * CLF_FLOYD_PADDED_DEPTH,
+                                  words, m + 1 < tile.num_m ? packed.value_pitch : 0);
     }
     clf_floyd_finish(
         &tile, attention_out + attention_out_offset + clf_floyd_head(head, &problem, problem.out),

@@ -32,39 +32,13 @@
  *     bytes, a multiple of 64), problem, step; then of n: attention_in, softmax_max, softmax_sum,
  *     grad_query; of m: [mask]
  *
- * Local memory, bytes: 4 * (C * (2 D' + 2 W + 3) + W * (2 D + 3 D'))
+ * Local memory, bytes, with F of lib/floyd_words.clh; F = 2 needs 2 C W more:
+ *     4 * (C * (2 D' + 2 W + 3) + W * (2 D / F + D' / F + 2 D'))
+ * If F = 2, p and ds of the slab are bf16, in the first half of each row.
  *
- *   macro                  default  meaning
- *   CLF_FLOYD_GRAD_OF_N    1        1: x is n, y is m; 0: x is m, y is n
- *   CLF_FLOYD_MASK         0        1: there is a mask; of m only
- * and those of lib/floyd_chunk.clh.
+ * Macros: lib/floyd_grad_chunk.clh.
  */
-#include "lib/floyd_chunk.clh"
-#define CLF_EXP2_DEGREE (CLF_DTYPE == 0 ? 6 : 5) /* sums are fp32 whatever the storage */
-#include "lib/exp2_wide.clh"
-
-#ifndef CLF_FLOYD_GRAD_OF_N
-#define CLF_FLOYD_GRAD_OF_N 1
-#endif
-#ifndef CLF_FLOYD_MASK
-#define CLF_FLOYD_MASK 0
-#endif
-
-#define CLF_FLOYD_LOWEST (CLF_EXP2_LOWEST / CLF_EXP2_LOG2E)
-
-/* A group's local memory. */
-typedef struct clf_floyd_local {
-    __local float *query;       /* [C][D'] */
-    __local float *grad_output; /* [C][D'] */
-    __local float *p;           /* [C][W]; scores first */
-    __local float *ds;          /* [C][W] */
-    __local float *statistics;  /* [3][C]: delta, max, 1 / sum */
-    __local float *key;         /* [W][D'] */
-    __local float *key_panels;  /* [panels][D][keys of a panel] */
-    __local float *value_panels;
-    __local float *grad_key; /* [W][D'], sums */
-    __local float *grad_value;
-} clf_floyd_local;
+#include "lib/floyd_grad_chunk.clh"
 
 /* A group's part of the workspace, from its x on: row y is `pitch` floats behind row y - 1. */
 typedef struct clf_floyd_slabs {
@@ -100,74 +74,7 @@ static CLF_INLINE void clf_floyd_find_slabs(clf_floyd_slabs *slabs, __global flo
     slabs->grad_value = slabs->grad_key + m * keys;
 }
 
-#if CLF_FLOYD_GRAD_OF_N
-/* ---- Launches of n ---- */
-
-/* Of the chunk's rows, to the workspace; all addresses are of the first of them. */
-static CLF_INLINE void clf_floyd_find_statistics(const clf_floyd_local *own,
-                                                 __global float *statistics, long pitch,
-                                                 __global const clf_storage *attention,
-                                                 __global const float *maxima,
-                                                 __global const float *sums, int count,
-                                                 const clf_floyd_grad_problem *problem) {
-    for (int r = 0; r < count; ++r, statistics += pitch) {
-        float16 products = (float16)(0.0f);
-        for (int d = 0; d < CLF_FLOYD_DEPTH; d += CLF_WIDE)
-            products =
-                fma(clf_floyd_get(own->grad_output + r * CLF_FLOYD_PADDED_DEPTH + d),
-                    clf_floyd_load(attention + r * problem->attention[3], problem->attention[4], d),
-                    products);
-        statistics[0] = clf_wide_sum(products);
-        statistics[problem->x] = maxima[r * problem->max[3]];
-        statistics[2 * problem->x] = 1.0f / sums[r * problem->sum[3]];
-    }
-}
-
-/* Rows of the slab to local memory, zeros behind them. */
-static CLF_INLINE void clf_floyd_load_weights(__local float *weights, __global const float *slab,
-                                              int count) {
-    for (int r = 0; r < clf_floyd_filled(count); ++r)
-        for (int k = 0; k < CLF_FLOYD_KEYS; k += CLF_WIDE)
-            clf_floyd_put(r < count ? clf_floyd_read(slab + r * CLF_FLOYD_KEYS + k)
-                                    : (float16)(0.0f),
-                          weights + r * CLF_FLOYD_KEYS + k);
-}
-
-#else
-/* ---- Launches of m ---- */
-
-static CLF_INLINE void clf_floyd_load_statistics(__local float *statistics,
-                                                 __global const float *source, long n, int count) {
-    for (int i = 0; i < 3; ++i)
-        for (int r = 0; r < clf_floyd_filled(count); ++r)
-            statistics[i * CLF_FLOYD_CHUNK + r] = r < count ? source[i * n + r] : 0.0f;
-}
-
-/* Scores become p, which also goes to the slab; `mask`: of the first row and key. */
-static CLF_INLINE void clf_floyd_make_p(const clf_floyd_local *own, __global float *slab,
-                                        long pitch, int count, int num_keys,
-                                        __global const uchar *mask,
-                                        const clf_floyd_grad_problem *problem) {
-    for (int r = 0; r < clf_floyd_filled(count); ++r) {
-        const float16 maximum = (float16)(own->statistics[CLF_FLOYD_CHUNK + r]);
-        const float16 inverse = (float16)(own->statistics[2 * CLF_FLOYD_CHUNK + r]);
-        for (int k = 0; k < CLF_FLOYD_KEYS; k += CLF_WIDE) {
-            float16 score = clf_floyd_get(own->p + r * CLF_FLOYD_KEYS + k) * problem->scale;
-#if CLF_FLOYD_MASK
-            score = clf_floyd_mask(
-                score, mask + min(r, count - 1) * problem->mask[3] + k * problem->mask[4],
-                problem->mask[4], num_keys - k);
-#endif
-            float16 p = clf_exp2_wide(score - maximum, CLF_EXP2_LOG2E, CLF_FLOYD_LOWEST) * inverse;
-            if (k + CLF_WIDE > num_keys)
-                p = clf_wide_beyond(num_keys - k) ? (float16)(0.0f) : p;
-            clf_floyd_put(p, own->p + r * CLF_FLOYD_KEYS + k);
-            if (r < count)
-                clf_floyd_write(p, slab + r * pitch + k);
-        }
-    }
-}
-
+#if !CLF_FLOYD_GRAD_OF_N
 /* The sums of the block of keys, between launches. */
 static CLF_INLINE void clf_floyd_copy_in(const clf_floyd_local *own, const clf_floyd_slabs *slabs) {
     for (int i = 0; i < CLF_FLOYD_KEYS * CLF_FLOYD_PADDED_DEPTH; i += CLF_WIDE) {
@@ -184,17 +91,6 @@ static CLF_INLINE void clf_floyd_copy_out(const clf_floyd_local *own,
     }
 }
 #endif
-
-/* ---- Both ---- */
-
-/* The sums of the block of keys go on with a chunk's. */
-static CLF_INLINE void clf_floyd_add_chunk(const clf_floyd_local *own, int count, bool first,
-                                           clf_floyd_wishes *wishes) {
-    clf_floyd_add_to_keys(CLF_ADDRESS(own->grad_value), CLF_ADDRESS(own->p),
-                          CLF_ADDRESS(own->grad_output), count, first, wishes);
-    clf_floyd_add_to_keys(CLF_ADDRESS(own->grad_key), CLF_ADDRESS(own->ds), CLF_ADDRESS(own->query),
-                          count, first, wishes);
-}
 
 /* What is read next: the chunk after y, or the first one, and the keys, of the next x, which the same
  * thread is likely to get. All addresses are x's. */
@@ -286,14 +182,14 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_attention
     long grad_key_offset, __global clf_storage *grad_value, long grad_value_offset,
     __global uchar *workspace, long workspace_offset, clf_floyd_grad_problem problem,
     clf_floyd_grad_step step CLF_FLOYD_OTHER_PARAMETERS) {
-    __local float query_rows[CLF_FLOYD_CHUNK * CLF_FLOYD_PADDED_DEPTH] CLF_FLOYD_ALIGNED;
-    __local float grad_rows[CLF_FLOYD_CHUNK * CLF_FLOYD_PADDED_DEPTH] CLF_FLOYD_ALIGNED;
-    __local float p[CLF_FLOYD_CHUNK * CLF_FLOYD_KEYS] CLF_FLOYD_ALIGNED;
-    __local float ds[CLF_FLOYD_CHUNK * CLF_FLOYD_KEYS] CLF_FLOYD_ALIGNED;
+    __local clf_floyd_word query_rows[CLF_FLOYD_CHUNK * CLF_FLOYD_PADDED_DEPTH] CLF_FLOYD_ALIGNED;
+    __local clf_floyd_word grad_rows[CLF_FLOYD_CHUNK * CLF_FLOYD_PADDED_DEPTH] CLF_FLOYD_ALIGNED;
+    __local float p[CLF_FLOYD_P_SIZE] CLF_FLOYD_ALIGNED;
+    __local clf_floyd_word ds[CLF_FLOYD_CHUNK * CLF_FLOYD_KEYS] CLF_FLOYD_ALIGNED;
     __local float statistics[3 * CLF_FLOYD_CHUNK] CLF_FLOYD_ALIGNED;
-    __local float key_rows[CLF_FLOYD_KEYS * CLF_FLOYD_PADDED_DEPTH] CLF_FLOYD_ALIGNED;
-    __local float key_panels[CLF_FLOYD_KEYS * CLF_FLOYD_DEPTH] CLF_FLOYD_ALIGNED;
-    __local float value_panels[CLF_FLOYD_KEYS * CLF_FLOYD_DEPTH] CLF_FLOYD_ALIGNED;
+    __local clf_floyd_word key_rows[CLF_FLOYD_KEY_ROW * CLF_FLOYD_PADDED_DEPTH] CLF_FLOYD_ALIGNED;
+    __local clf_floyd_word key_panels[CLF_FLOYD_KEYS * CLF_FLOYD_DEPTH_WORDS] CLF_FLOYD_ALIGNED;
+    __local clf_floyd_word value_panels[CLF_FLOYD_KEYS * CLF_FLOYD_DEPTH_WORDS] CLF_FLOYD_ALIGNED;
     __local float key_sums[CLF_FLOYD_KEYS * CLF_FLOYD_PADDED_DEPTH] CLF_FLOYD_ALIGNED;
     __local float value_sums[CLF_FLOYD_KEYS * CLF_FLOYD_PADDED_DEPTH] CLF_FLOYD_ALIGNED;
     const clf_floyd_local own = {query_rows, grad_rows, p,          ds,
@@ -317,8 +213,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_attention
     if (panel_key >= 0)
         clf_floyd_load_both_panels(&own, key, value, panel_key, &problem);
     if (step.key >= 0)
-        clf_floyd_load_rows(own.key, key + step.key * problem.xz[0][3], problem.xz[0][3],
-                            problem.xz[0][4], num_keys);
+        clf_floyd_load_vectors(own.key, key + step.key * problem.xz[0][3], problem.xz[0][3],
+                               problem.xz[0][4], num_keys);
 #if CLF_FLOYD_GRAD_OF_N
     attention += attention_offset + clf_floyd_origin(head, x, &problem, problem.attention);
     softmax_max += softmax_max_offset + clf_floyd_origin(head, x, &problem, problem.max);
@@ -339,20 +235,17 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_attention
         clf_floyd_wishes wishes;
         clf_floyd_wish_for_next(&wishes, &slabs, query, grad_output, key, value, y, y_begin, y_end,
                                 panel_key, &problem);
-        clf_floyd_load_rows(own.query, query + y * problem.xy[0][3], problem.xy[0][3],
-                            problem.xy[0][4], count);
-        clf_floyd_load_rows(own.grad_output, grad_output + y * problem.xy[1][3], problem.xy[1][3],
-                            problem.xy[1][4], count);
+        clf_floyd_load_chunk(&own, query + y * problem.xy[0][3], grad_output + y * problem.xy[1][3],
+                             count, &problem);
 #if CLF_FLOYD_GRAD_OF_N
         if (step.key >= 0) {
-            clf_floyd_load_weights(own.p, scores, count);
-            clf_floyd_load_weights(own.ds, dp, count);
+            clf_floyd_load_slab(&own, scores, dp, count);
             clf_floyd_add_chunk(&own, count, y == y_begin, &wishes);
             clf_floyd_add_to_query(CLF_ADDRESS(own.ds), CLF_ADDRESS(own.key), num_keys, sums,
                                    slabs.query_pitch, count, false,
                                    is_last ? CLF_ADDRESS(own.query) : 0, &wishes);
             if (is_last)
-                clf_floyd_store_rows(own.query, problem.scale,
+                clf_floyd_store_rows((__local const float *)own.query, problem.scale,
                                      grad_query + y * problem.xy_out[0][3], problem.xy_out[0][3],
                                      problem.xy_out[0][4], count);
         }
@@ -379,6 +272,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void clf_floyd_attention
         clf_floyd_finish_dp(CLF_ADDRESS(own.ds), CLF_ADDRESS(own.grad_output),
                             CLF_ADDRESS(own.value_panels), dp, slabs.pitch, count,
                             CLF_ADDRESS(own.p), CLF_ADDRESS(own.statistics), &wishes);
+        clf_floyd_pair_weights(CLF_FLOYD_DS_PAIRS(own.ds), own.ds, count);
         clf_floyd_add_chunk(&own, count, y == y_begin && !goes_on, &wishes);
         clf_floyd_add_to_query(CLF_ADDRESS(own.ds), CLF_ADDRESS(own.key), num_keys, sums,
                                slabs.query_pitch, count, step.key == 0, 0, &wishes);

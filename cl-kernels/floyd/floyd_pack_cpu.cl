@@ -1,6 +1,6 @@
 /*
- * Floyd attention on CPU devices, first step: a head's keys and values become fp32 in the order in
- * which clf_floyd_attention_cpu streams them (lib/floyd_wide.clh). Reading key2 and value2 in place
+ * Floyd attention on CPU devices, first step: a head's keys and values become words in the order in
+ * which clf_floyd_attention_cpu streams them (lib/floyd_wide.clh), fp32 if not lib/floyd_words.clh. Reading key2 and value2 in place
  * would touch another page, and the same few cache sets, for every key.
  *
  *     key1^T[n][block][d][lane] = key1[n][block * W + lane][d]      the last key beyond K
@@ -16,7 +16,7 @@
  */
 #include "lib/floyd_wide.clh"
 
-CLF_TRANSPOSE_DEFINE(clf_floyd_transpose, float16, float)
+CLF_TRANSPOSE_DEFINE(clf_floyd_transpose, clf_floyd_words, clf_floyd_word)
 
 /* How many keys ahead of those at hand are asked for: those of one m are pages apart, which the
  * hardware does not foresee. */
@@ -24,33 +24,36 @@ CLF_TRANSPOSE_DEFINE(clf_floyd_transpose, float16, float)
 
 /* The keys of one n (m), `pitch` apart. */
 static CLF_INLINE void clf_floyd_pack_keys(__global const clf_storage *keys, long pitch,
-                                           long stride, long num_keys, __global float *packed) {
+                                           long stride, long num_keys,
+                                           __global clf_floyd_word *packed) {
     for (long begin = 0; begin < num_keys;
-         begin += CLF_FLOYD_KEYS, packed += CLF_FLOYD_DEPTH * CLF_FLOYD_KEYS)
+         begin += CLF_FLOYD_KEYS, packed += CLF_FLOYD_DEPTH_WORDS * CLF_FLOYD_KEYS)
         for (int lane = 0; lane < CLF_FLOYD_KEYS; lane += CLF_WIDE)
-            for (int d = 0; d < CLF_FLOYD_DEPTH; d += CLF_WIDE) {
-                float16 rows[CLF_WIDE];
+            for (int d = 0; d < CLF_FLOYD_DEPTH; d += CLF_FLOYD_WORDS_DEPTH) {
+                const int word = d / CLF_FLOYD_WORD_NUMBERS;
+                clf_floyd_words rows[CLF_WIDE];
                 for (int i = 0; i < CLF_WIDE; ++i) {
                     __global const clf_storage *row =
                         keys + min(begin + lane + i, num_keys - 1) * pitch;
                     clf_floyd_ask(row + CLF_FLOYD_KEYS_AHEAD * pitch + d * stride);
-                    rows[i] = clf_floyd_load(row, stride, d);
+                    rows[i] = clf_floyd_depth_words(row, stride, d);
                 }
                 clf_floyd_transpose(rows);
-                for (int i = 0; i < min(CLF_WIDE, CLF_FLOYD_DEPTH - d); ++i)
-                    *(__global clf_float16_unaligned *)(packed + (d + i) * CLF_FLOYD_KEYS + lane) =
-                        rows[i];
+                for (int i = 0; i < min(CLF_WIDE, CLF_FLOYD_DEPTH_WORDS - word); ++i)
+                    *(__global clf_floyd_words_unaligned *)(packed + (word + i) * CLF_FLOYD_KEYS +
+                                                            lane) = rows[i];
             }
 }
 
 static CLF_INLINE void clf_floyd_pack_values(__global const clf_storage *values, long pitch,
-                                             long stride, long num_keys, __global float *packed) {
-    for (long k = 0; k < num_keys; ++k)
+                                             long stride, long num_keys,
+                                             __global clf_floyd_word *packed) {
+    for (long k = 0; k < num_keys; k += CLF_FLOYD_WORD_NUMBERS, packed += CLF_FLOYD_PADDED_DEPTH)
         for (int d = 0; d < CLF_FLOYD_PADDED_DEPTH; d += CLF_WIDE) {
             clf_floyd_ask(values + (k + CLF_FLOYD_KEYS_AHEAD) * pitch + d * stride);
-            *(__global clf_float16_unaligned *)(packed + k * CLF_FLOYD_PADDED_DEPTH + d) =
-                d < CLF_FLOYD_DEPTH ? clf_floyd_load(values + k * pitch, stride, d)
-                                    : (float16)(0.0f);
+            *(__global clf_floyd_words_unaligned *)(packed + d) =
+                d < CLF_FLOYD_DEPTH ? clf_floyd_row_words(values, pitch, stride, k, num_keys, d)
+                                    : (clf_floyd_words)(0);
         }
 }
 

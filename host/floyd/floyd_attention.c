@@ -94,6 +94,7 @@ static void add_layout(const building *building, clf_i_step_builder *launch) {
     clf_i_step_define(launch, "CLF_FLOYD_KEY_VECTORS", building->tiling.key_vectors);
     clf_i_step_define(launch, "CLF_FLOYD_DEPTH_VECTORS", building->tiling.depth_vectors);
     clf_i_step_define(launch, "CLF_FLOYD_VALUE1_IN_PLACE", building->tiling.value1_in_place);
+    clf_i_step_define(launch, "CLF_FLOYD_BF16_DOT", building->tiling.uses_bf16_dot);
 }
 
 /* Results that the last-level cache would not keep for whoever reads them are stored past it. */
@@ -206,6 +207,7 @@ static clf_status set_parameters(const building *building) {
         {"rows_m_per_tile", tiling->rows_m},
         {"keys_per_block", is_cpu ? 16 * tiling->key_vectors : tiling->key_tile},
         {"heads_per_step", is_cpu ? tiling->heads_per_step : num_heads(building)},
+        {"bf16_dot", tiling->uses_bf16_dot},
     };
     return clf_i_plan_set_parameters(building->plan, parameters,
                                      sizeof parameters / sizeof parameters[0]);
@@ -240,8 +242,7 @@ static clf_status set_text(const building *building) {
 
 static clf_i_floyd_tiling tiling_within(const building *building, size_t workspace_limit) {
     return clf_i_floyd_tiling_cpu(clf_i_plan_device(building->plan), &building->problem,
-                                  building->request->args.query->dtype == CLF_DTYPE_FP32,
-                                  workspace_limit);
+                                  &building->request->args, workspace_limit);
 }
 
 static clf_status choose_way(building *building) {

@@ -100,6 +100,7 @@ static clf_status launch_cpu(const building *building, bool is_of_n, size_t work
     clf_i_step_define(&launch, "CLF_FLOYD_DEPTH_VECTORS", tiling->depth_vectors);
     clf_i_step_define(&launch, "CLF_FLOYD_OUT_ROWS", tiling->out_rows);
     clf_i_step_define(&launch, "CLF_FLOYD_CHUNK", tiling->chunk);
+    clf_i_step_define(&launch, "CLF_FLOYD_BF16_DOT", tiling->uses_bf16_dot);
     clf_i_step_slot(&launch, of_query->operands[0]);
     clf_i_step_slot(&launch, of_query->operands[1]);
     clf_i_step_slot(&launch, of_key->operands[0]);
@@ -187,6 +188,7 @@ static clf_status set_parameters(const building *building) {
         {"rows_per_tile", is_cpu ? tiling->chunk : tiling->side},
         {"keys_per_block", is_cpu ? 16 * tiling->key_vectors : tiling->key_tile},
         {"heads_per_step", is_cpu ? tiling->heads_per_step : num_heads(building)},
+        {"bf16_dot", tiling->uses_bf16_dot},
         {"n_per_slab", tiling->slab_n},
     };
     return clf_i_plan_set_parameters(building->plan, parameters,
@@ -219,10 +221,11 @@ static clf_status choose_way(building *building) {
     const clf_floyd_attention_grad_args *args = &building->request->args;
     const clf_device *device = clf_i_plan_device(building->plan);
     const clf_i_floyd_sizes *sizes = &building->request->geometry.sizes;
-    building->tiling = clf_i_floyd_grad_tiling_cpu(device, sizes, args->workspace_limit);
+    building->tiling =
+        clf_i_floyd_grad_tiling_cpu(device, sizes, args->query->dtype, args->workspace_limit);
     const bool fits = building->tiling.slab_n > 0;
     const clf_i_floyd_grad_tiling fused =
-        fits ? building->tiling : clf_i_floyd_grad_tiling_cpu(device, sizes, 0);
+        fits ? building->tiling : clf_i_floyd_grad_tiling_cpu(device, sizes, args->query->dtype, 0);
     const clf_i_floyd_ways ways = {
         .wanted_method = args->method,
         .wanted_variant = args->variant,

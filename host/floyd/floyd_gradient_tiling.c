@@ -2,6 +2,7 @@
 #include "floyd/floyd_gradient_tiling.h"
 
 #include "core/integers.h"
+#include "device/cpu_extensions.h"
 #include "floyd/floyd_tiling.h"
 #include "tune/tuning.h"
 
@@ -41,8 +42,11 @@ static size_t cpu_local_memory(const clf_i_floyd_sizes *sizes,
                                const clf_i_floyd_grad_tiling *tiling) {
     const int64_t keys = WIDE * tiling->key_vectors;
     const int64_t depth = padded_depth(sizes, tiling);
-    return sizeof(float) * (size_t)(tiling->chunk * (2 * depth + 2 * keys + 3) +
-                                    keys * (2 * sizes->depth + 3 * depth));
+    const int64_t numbers = tiling->uses_bf16_dot ? 2 : 1; /* in a word */
+    const int64_t pairs = tiling->uses_bf16_dot ? tiling->chunk / 2 * keys : 0;
+    return sizeof(float) * (size_t)(tiling->chunk * (2 * depth + 2 * keys + 3) + pairs +
+                                    keys * (2 * clf_i_divide_up(sizes->depth, numbers) +
+                                            depth / numbers + 2 * depth));
 }
 
 static void choose_blocks(const clf_device *device, const clf_i_floyd_sizes *sizes,
@@ -120,9 +124,11 @@ static int64_t choose_heads(const clf_device *device, const clf_i_floyd_sizes *s
 }
 
 clf_i_floyd_grad_tiling clf_i_floyd_grad_tiling_cpu(const clf_device *device,
-                                                    const clf_i_floyd_sizes *sizes,
+                                                    const clf_i_floyd_sizes *sizes, clf_dtype dtype,
                                                     size_t workspace_limit) {
     clf_i_floyd_grad_tiling tiling = {.slab_n = 0};
+    tiling.uses_bf16_dot =
+        dtype == CLF_DTYPE_BF16 && clf_i_cpu_extension_refusal(device, CLF_I_CPU_BF16_DOT) == NULL;
     choose_blocks(device, sizes, &tiling);
     choose_slab(device, sizes, workspace_limit, &tiling);
     tiling.heads_per_step = choose_heads(device, sizes, workspace_limit, &tiling);

@@ -2,6 +2,7 @@
 #ifndef CLF_FLOYD_FLOYD_GRADIENT_TILING_H
 #define CLF_FLOYD_FLOYD_GRADIENT_TILING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,13 +12,14 @@
 typedef struct clf_i_floyd_grad_tiling {
     size_t local_memory; /* bytes */
 
-    /* cpu; the macros of cl-kernels/lib/floyd_chunk.clh, and the places of its kernel's step */
+    /* cpu; the macros of cl-kernels/lib/floyd_chunk.clh and floyd_words.clh, and the places of its kernel's step */
     int64_t key_vectors;
     int64_t panel_vectors;
     int64_t score_rows;
     int64_t depth_vectors;
     int64_t out_rows;
     int64_t chunk;
+    bool uses_bf16_dot;
     int64_t slab_n; /* n that the slab holds; 0: the limit is below one */
     int64_t query;  /* floats */
     int64_t scores;
@@ -36,7 +38,7 @@ typedef struct clf_i_floyd_grad_tiling {
 
 /* `workspace_limit`: bytes, 0: none. */
 clf_i_floyd_grad_tiling clf_i_floyd_grad_tiling_cpu(const clf_device *device,
-                                                    const clf_i_floyd_sizes *sizes,
+                                                    const clf_i_floyd_sizes *sizes, clf_dtype dtype,
                                                     size_t workspace_limit);
 
 clf_i_floyd_grad_tiling clf_i_floyd_grad_tiling_portable(const clf_device *device);

@@ -2,6 +2,7 @@
 #include "floyd/floyd_tiling.h"
 
 #include "core/integers.h"
+#include "device/cpu_extensions.h"
 #include "tune/tuning.h"
 
 #define WIDE           16  /* keys or depths in a vector, cpu */
@@ -14,6 +15,11 @@
 
 static int64_t padded_depth(const clf_i_floyd_problem *problem, const clf_i_floyd_tiling *tiling) {
     return clf_i_round_up(problem->depth, WIDE * tiling->depth_vectors);
+}
+
+/* Numbers in a word of lib/floyd_words.clh. */
+static int64_t word_numbers(const clf_i_floyd_tiling *tiling) {
+    return tiling->uses_bf16_dot ? 2 : 1;
 }
 
 int64_t clf_i_floyd_depth_vectors(int64_t depth) {
@@ -61,8 +67,9 @@ static void set_key_vectors(clf_i_floyd_tiling *tiling, int64_t vectors) {
 static size_t cpu_local_memory(const clf_i_floyd_problem *problem,
                                const clf_i_floyd_tiling *tiling) {
     const int64_t keys = WIDE * tiling->key_vectors;
+    const int64_t depth = padded_depth(problem, tiling);
     const int64_t of_n =
-        2 * (tiling->rows_m * padded_depth(problem, tiling) + 16) + tiling->rows_m * keys + 16 + 16;
+        tiling->rows_m * (depth + depth / word_numbers(tiling) + keys) + 32 + 16 + 16;
     return (size_t)(4 * (tiling->rows_n * of_n + tiling->rows_n * tiling->rows_m * 18));
 }
 
@@ -97,8 +104,11 @@ static void shrink_cpu(const clf_i_floyd_problem *problem, size_t limit, int64_t
 static size_t head_workspace(const clf_i_floyd_problem *problem, const clf_i_floyd_tiling *tiling) {
     const int64_t keys = clf_i_round_up(problem->k, WIDE * tiling->key_vectors);
     const int64_t value_rows = problem->m + (tiling->value1_in_place ? 0 : problem->n);
-    return sizeof(float) * (size_t)((problem->n + problem->m) * keys * problem->depth +
-                                    value_rows * problem->k * padded_depth(problem, tiling));
+    const int64_t numbers = word_numbers(tiling);
+    return sizeof(float) *
+           (size_t)((problem->n + problem->m) * keys * clf_i_divide_up(problem->depth, numbers) +
+                    value_rows * clf_i_divide_up(problem->k, numbers) *
+                        padded_depth(problem, tiling));
 }
 
 /* Few enough that what was packed is still in the last-level cache when it is read; more only where
@@ -120,12 +130,20 @@ static int64_t choose_heads(const clf_device *device, const clf_i_floyd_problem 
     return clf_i_smaller(heads, all);
 }
 
+/* Not for results in fp32, which are wanted to be better than powers rounded to bf16 leave them. */
+static bool uses_bf16_dot(const clf_device *device, const clf_floyd_attention_args *args) {
+    return args->query->dtype == CLF_DTYPE_BF16 && args->attention_out->dtype == CLF_DTYPE_BF16 &&
+           clf_i_cpu_extension_refusal(device, CLF_I_CPU_BF16_DOT) == NULL;
+}
+
 clf_i_floyd_tiling clf_i_floyd_tiling_cpu(const clf_device *device,
-                                          const clf_i_floyd_problem *problem, bool is_fp32,
+                                          const clf_i_floyd_problem *problem,
+                                          const clf_floyd_attention_args *args,
                                           size_t workspace_limit) {
     const clf_i_capabilities *capabilities = clf_i_device_capabilities(device);
     clf_i_floyd_tiling tiling = {.rows_n = problem->n > 16 ? 32 : 16,
                                  .rows_m = problem->m > 8 ? 16 : 8};
+    tiling.uses_bf16_dot = uses_bf16_dot(device, args);
     set_key_vectors(&tiling, choose_key_vectors(problem));
     tiling.depth_vectors = clf_i_floyd_depth_vectors(problem->depth);
     tiling.out_rows = tiling.depth_vectors > 2 ? 4 : 8;
@@ -135,8 +153,8 @@ clf_i_floyd_tiling clf_i_floyd_tiling_cpu(const clf_device *device,
     shrink_cpu(problem, device_has_less ? (size_t)capabilities->local_memory : (size_t)limit,
                capabilities->compute_units, &tiling);
     tiling.local_memory = cpu_local_memory(problem, &tiling);
-    tiling.value1_in_place =
-        is_fp32 && problem->value1[4] == 1 && padded_depth(problem, &tiling) == problem->depth;
+    tiling.value1_in_place = args->query->dtype == CLF_DTYPE_FP32 && problem->value1[4] == 1 &&
+                             padded_depth(problem, &tiling) == problem->depth;
     tiling.head_workspace = head_workspace(problem, &tiling);
     tiling.heads_per_step = choose_heads(device, problem, &tiling, workspace_limit);
     return tiling;

@@ -38,7 +38,8 @@ typedef enum clf_floyd_method {
  *     out(n,m) = sum of exp(score(k) - max) / sum * (value1(n,k) + value2(k,m)) over k
  *
  * One softmax over the sum of both parts of the score. Arithmetic is fp32; out is rounded once, to
- * nearest even. A row of which all k are masked has max = -FLT_MAX, sum = K and the mean of all
+ * nearest even. Where the CPU's dot products of bf16 are used (docs/floyd.md), exponentials that lead
+ * to an out in bf16 are rounded to bf16 before they meet the values. A row of which all k are masked has max = -FLT_MAX, sum = K and the mean of all
  * values. A masked score is not looked at, but its values are, with weight 0, which leaves a NaN or
  * an infinity a NaN. Deterministic.
  *
@@ -85,7 +86,8 @@ typedef struct clf_floyd_attention_args {
  * that fits workspace_limit there; elsewhere a tuned parameter decides. Workspace, whatever B and H are:
  *
  *     FUSED, portable   none
- *     FUSED, cpu        the keys and values of at least one head in fp32, or 16 MiB, if that is more
+ *     FUSED, cpu        the keys and values of at least one head in fp32 (in bf16 with dot
+ *                       products), or 16 MiB, if that is more
  *     SLAB              about 4 (2 K M D + n (M (K + 2 D) + 2 K D)) bytes, rows of K and D padded by
  *                       up to 15 and 3 elements; n, of N, such that its part is at most 32 MiB, and
  *                       one at least. fp32 inputs that can be used where they are take none.
@@ -114,8 +116,9 @@ CLF_API CLF_CHECK_RESULT clf_status clf_floyd_attention_plan(clf_device *device,
  *     grad_key2(k,m)   = scale_value * sum of ds(n,m,k) * query(n,m) over n
  *     grad_value2(k,m) =               sum of p(n,m,k) * grad_output(n,m) over n
  *
- * in fp32, each rounded once. (The operator document divides by sqrt(D) instead, which is right
- * only if scale_value is 1 / sqrt(D).) Rows of which all k are masked have p = 1 / K and are no
+ * in fp32, each rounded once; where the CPU's dot products of bf16 are used (docs/floyd.md), p and
+ * ds in these sums are rounded to bf16. (The operator document divides by sqrt(D) instead, which is
+ * right only if scale_value is 1 / sqrt(D).) Rows of which all k are masked have p = 1 / K and are no
  * exception, as in CANN: their ds is not 0. Deterministic: the same bits each time.
  * Statuses as in the forward.
  */

@@ -75,6 +75,8 @@ oracle_floyd_place oracle_floyd_row_place(const oracle_floyd *problem, oracle_fl
 typedef struct oracle_floyd_row {
     double out[ORACLE_FLOYD_MAX_DEPTH];
     double out_unit[ORACLE_FLOYD_MAX_DEPTH];
+    double out_rounding[ORACLE_FLOYD_MAX_DEPTH]; /* the same when exponentials that meet values are
+                                                    rounded to bf16 */
     double max;
     double max_unit;
     double sum;

@@ -1,6 +1,6 @@
 /*
  * The straightforward computation: fp32 in the order of the formulas, rounded once to the storage
- * type. Its error is the yardstick for the kernels' error.
+ * type; exponentials, p and ds that lead to bf16 results meet the other factor in bf16. Its error is the yardstick for the kernels' error.
  */
 #include <float.h>
 #include <math.h>
@@ -46,8 +46,11 @@ void oracle_floyd_compute_row_plain(oracle_floyd *problem, int64_t row, clf_dtyp
     for (int64_t k = 0; k < problem->k; k++) {
         const float *value1 = oracle_floyd_at(problem, ORACLE_FLOYD_VALUE1, place.i, k);
         const float *value2 = oracle_floyd_at(problem, ORACLE_FLOYD_VALUE2, k, place.j);
-        const float exponential = expf((float)problem->work[k] - max);
+        float exponential = expf((float)problem->work[k] - max);
         sum += exponential;
+        if (dtype == CLF_DTYPE_BF16) {
+            exponential = (float)oracle_round(dtype, (double)exponential);
+        }
         for (int64_t d = 0; d < problem->depth; d++) {
             out[d] += exponential * value1[d];
             out[d] += exponential * value2[d];
@@ -88,10 +91,14 @@ void oracle_floyd_compute_grad_row_plain(oracle_floyd *problem, oracle_floyd_ope
     const bool is_of_value = of == ORACLE_FLOYD_VALUE1 || of == ORACLE_FLOYD_VALUE2;
     const bool is_of_query = of == ORACLE_FLOYD_QUERY;
     const oracle_floyd_operand factor = is_of_value ? ORACLE_FLOYD_GRAD_OUTPUT : ORACLE_FLOYD_QUERY;
+    const clf_dtype dtype = problem->inputs.operands[of].view.dtype;
     float total[ORACLE_FLOYD_MAX_DEPTH] = {0.0F};
     for (int64_t term = 0; term < oracle_floyd_sum_length(problem, of); term++) {
         const oracle_floyd_triple at = oracle_floyd_sum_term(of, &place, term);
-        const float weight = weight_of(problem, is_of_value, &at);
+        float weight = weight_of(problem, is_of_value, &at);
+        if (dtype == CLF_DTYPE_BF16) {
+            weight = (float)oracle_round(dtype, (double)weight);
+        }
         const float *first = is_of_query ? oracle_floyd_at(problem, ORACLE_FLOYD_KEY1, at.n, at.k)
                                          : oracle_floyd_at(problem, factor, at.n, at.m);
         const float *second = oracle_floyd_at(problem, ORACLE_FLOYD_KEY2, at.k, at.m);
@@ -100,7 +107,6 @@ void oracle_floyd_compute_grad_row_plain(oracle_floyd *problem, oracle_floyd_ope
             total[d] += is_of_query ? weight * second[d] : 0.0F;
         }
     }
-    const clf_dtype dtype = problem->inputs.operands[of].view.dtype;
     for (int64_t d = 0; d < problem->depth; d++) {
         const float scaled = is_of_value ? total[d] : (float)problem->scale * total[d];
         values[d] = oracle_round(dtype, (double)scaled);

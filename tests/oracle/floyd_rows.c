@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "floyd_internal.h"
+#include "storage_types.h"
 
 /* Half a unit in the last place of fp32, relative. */
 static const double unit = 0x1p-24;
@@ -176,6 +177,28 @@ static void find_out_units(const oracle_floyd *problem, const oracle_floyd_place
     }
 }
 
+/* Effect of rounding exponentials to bf16: of equal ones in one direction, of others in independent
+ * ones. */
+static void find_out_roundings(const oracle_floyd *problem, const oracle_floyd_place *place,
+                               oracle_floyd_row *result) {
+    const double *exponentials = problem->work;
+    double squares[ORACLE_FLOYD_MAX_DEPTH] = {0.0};
+    double run[ORACLE_FLOYD_MAX_DEPTH] = {0.0};
+    for (int64_t k = 0; k < problem->k; k++) {
+        const float *value1 = oracle_floyd_at(problem, ORACLE_FLOYD_VALUE1, place->i, k);
+        const float *value2 = oracle_floyd_at(problem, ORACLE_FLOYD_VALUE2, k, place->j);
+        const bool goes_on = k > 0 && exponentials[k] == exponentials[k - 1];
+        const double rounding = 0.5 * oracle_ulp(CLF_DTYPE_BF16, exponentials[k]);
+        for (int64_t d = 0; d < problem->depth; d++) {
+            squares[d] += goes_on ? 0.0 : square(run[d]);
+            run[d] = (goes_on ? run[d] : 0.0) + rounding * ((double)value1[d] + (double)value2[d]);
+        }
+    }
+    for (int64_t d = 0; d < problem->depth; d++) {
+        result->out_rounding[d] = sqrt(squares[d] + square(run[d])) / result->sum;
+    }
+}
+
 void oracle_floyd_compute_row(oracle_floyd *problem, int64_t row, oracle_floyd_row *result) {
     const oracle_floyd_place place = oracle_floyd_enter(problem, ORACLE_FLOYD_QUERY, row);
     memset(result, 0, sizeof *result);
@@ -189,6 +212,7 @@ void oracle_floyd_compute_row(oracle_floyd *problem, int64_t row, oracle_floyd_r
     compute_exponentials(problem, result);
     weigh_values(problem, &place, result);
     find_out_units(problem, &place, result);
+    find_out_roundings(problem, &place, result);
 }
 
 /* ---- Gradients ---- */
@@ -232,6 +256,12 @@ static weight weight_of(const oracle_floyd *problem, bool is_of_value,
     return (weight){ds, moved + 2.0 * unit * fabs(ds)};
 }
 
+/* How far rounding a weight to bf16, if its gradient is, moves it. */
+static double rounding_of(const oracle_floyd *problem, oracle_floyd_operand of, double weight) {
+    const bool is_bf16 = problem->inputs.operands[of].view.dtype == CLF_DTYPE_BF16;
+    return is_bf16 ? 0.5 * oracle_ulp(CLF_DTYPE_BF16, weight) : 0.0;
+}
+
 /* The vectors that a weight meets: query's gradient has two, the others one and NULL. */
 static void vectors_of(const oracle_floyd *problem, oracle_floyd_operand of,
                        const oracle_floyd_triple *at, const float *vectors[2]) {
@@ -264,12 +294,14 @@ void oracle_floyd_compute_grad_row(oracle_floyd *problem, oracle_floyd_operand o
     for (int64_t term = 0; term < length; term++) {
         const oracle_floyd_triple at = oracle_floyd_sum_term(of, &place, term);
         const weight w = weight_of(problem, is_of_value, &at);
+        const double rounding = rounding_of(problem, of, w.value);
         const float *vectors[2];
         vectors_of(problem, of, &at, vectors);
         for (int64_t d = 0; d < problem->depth; d++) {
             const double first = (double)vectors[0][d];
             const double second = vectors[1] != NULL ? (double)vectors[1][d] : 0.0;
-            add_term(&sums[d], w.value * first, w.value * second, w.moved * (first + second));
+            add_term(&sums[d], w.value * first, w.value * second,
+                     (w.moved + rounding) * (first + second));
             walk[d] += square(w.value * first) + square(w.value * second);
         }
     }
