@@ -16,6 +16,7 @@ set_target_properties(clformer_acl PROPERTIES
     VERSION ${PROJECT_VERSION}
     SOVERSION ${PROJECT_VERSION_MAJOR}
     EXPORT_NAME acl
+    INSTALL_RPATH "$ORIGIN" # where libclformer lies
     LINKER_LANGUAGE C)
 add_library(clformer::acl ALIAS clformer_acl)
 if(NOT CMAKE_C_FLAGS MATCHES "-fsanitize") # whose runtime only programs are linked with
@@ -23,7 +24,7 @@ if(NOT CMAKE_C_FLAGS MATCHES "-fsanitize") # whose runtime only programs are lin
 endif()
 target_include_directories(clformer_acl PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
-    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/clformer-acl>)
 target_link_libraries(clformer_acl PRIVATE ${acl_private_libraries})
 
 # For tests only: the same objects, whose hidden symbols a static link reaches.
