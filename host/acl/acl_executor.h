@@ -54,6 +54,8 @@ typedef struct clf_i_acl_call {
     size_t num_operands;
     clf_i_acl_operand operands[CLF_I_ACL_MAX_OPERANDS];
     clf_tensor tensors[CLF_I_ACL_MAX_OPERANDS]; /* whose operand is NULL: unset */
+    size_t starts[CLF_I_ACL_MAX_OPERANDS];      /* of the address in its buffer, in elements */
+    cl_mem buffers[CLF_I_ACL_MAX_OPERANDS];     /* retained; NULL: no address */
     size_t num_arrays;
     clf_i_acl_array *arrays[CLF_I_ACL_MAX_ARRAYS];
     uint64_t *workspace_size;

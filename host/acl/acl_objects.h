@@ -28,17 +28,17 @@ typedef enum clf_i_acl_kind {
     CLF_I_ACL_NUM_KINDS
 } clf_i_acl_kind;
 
+struct clf_i_acl_device; /* acl_device.h */
+
 /* Begins every object. The registry holds one reference, every acquirer one more. */
 typedef struct clf_i_acl_object {
     clf_i_acl_kind kind;
     atomic_int num_references;
     uintptr_t handle;
-    struct clf_i_acl_device *device;                /* NULL for what describes only */
+    struct clf_i_acl_device *device;                /* retained; NULL for what describes only */
     void (*clear)(struct clf_i_acl_object *object); /* before it is freed; NULL: nothing to do */
+    struct clf_i_acl_object *next;                  /* in a list of withdrawn ones */
 } clf_i_acl_object;
-
-/* An open device; acl_device.h. */
-struct clf_i_acl_device;
 
 typedef struct clf_i_acl_tensor {
     clf_i_acl_object object;
@@ -62,15 +62,16 @@ typedef struct clf_i_acl_array {
 } clf_i_acl_array;
 
 /*
- * A zeroed object of `size` bytes, referenced once, by the caller, and not yet in the registry. NULL
- * without memory. `device` is retained for it.
+ * A zeroed object of `size` bytes with one reference, the caller's, not yet in the registry; NULL
+ * with a sentence without memory. `device` is retained for it.
  */
-void *clf_i_acl_object_create(clf_i_acl_kind kind, size_t size, struct clf_i_acl_device *device,
+void *clf_i_acl_object_create(const char *function, clf_i_acl_kind kind, size_t size,
+                              struct clf_i_acl_device *device,
                               void (*clear)(clf_i_acl_object *object));
 
-/* Gives the caller's reference to the registry; returns the new handle, or NULL (and the object is
- * released) without memory. */
-void *clf_i_acl_object_publish(void *object);
+/* Gives the caller's reference to the registry. NULL with a sentence, and the object is released,
+ * without memory or if its device was closed meanwhile; else the new handle. */
+void *clf_i_acl_object_publish(const char *function, void *object);
 
 /*
  * The live object of a kind behind a handle, with a reference that the caller releases; NULL with a
@@ -83,20 +84,23 @@ void *clf_i_acl_acquire(const char *function, const char *argument, const void *
 void *clf_i_acl_withdraw(const char *function, const char *argument, const void *handle,
                          clf_i_acl_kind kind);
 
+/* The same as acquire, without a sentence. */
+void *clf_i_acl_find(const void *handle, clf_i_acl_kind kind);
+
 /* Gives a reference back; NULL is allowed. */
 void clf_i_acl_release(void *object);
 
-/* Takes any one live object of the device out of the registry, the last made first; NULL if there is
- * none. */
-clf_i_acl_object *clf_i_acl_withdraw_any(const struct clf_i_acl_device *device);
+/* Withdraws all live objects of a device and releases them. */
+void clf_i_acl_withdraw_all(const struct clf_i_acl_device *device);
 
-/* Calls `visit` with every live object of a kind and device; the registry is locked meanwhile. */
-void clf_i_acl_visit(clf_i_acl_kind kind, const struct clf_i_acl_device *device,
-                     void (*visit)(clf_i_acl_object *object, void *user), void *user);
+/*
+ * The live objects of a kind and device, each with a reference, as a list that is freed by the
+ * caller; *out_count of them. NULL with a count of 0 for none, and with a count above 0 without
+ * memory.
+ */
+clf_i_acl_object **clf_i_acl_collect(clf_i_acl_kind kind, const struct clf_i_acl_device *device,
+                                     size_t *out_count);
 
-size_t clf_i_acl_num_live(void);
-
-/* "an aclTensor", "a stream", ... */
-const char *clf_i_acl_kind_text(clf_i_acl_kind kind);
+size_t clf_i_acl_num_registered(void);
 
 #endif

@@ -175,13 +175,6 @@ CLF_ACL_API aclError aclrtMemcpy(void *dst, size_t destMax, const void *src, siz
                                  aclrtMemcpyKind kind);
 CLF_ACL_API aclError aclrtMemcpyAsync(void *dst, size_t destMax, const void *src, size_t count,
                                       aclrtMemcpyKind kind, aclrtStream stream);
-/* `height` rows of `width` bytes, rows `dpitch` and `spitch` bytes apart, of two places that do not
- * overlap. */
-CLF_ACL_API aclError aclrtMemcpy2d(void *dst, size_t dpitch, const void *src, size_t spitch,
-                                   size_t width, size_t height, aclrtMemcpyKind kind);
-CLF_ACL_API aclError aclrtMemcpy2dAsync(void *dst, size_t dpitch, const void *src, size_t spitch,
-                                        size_t width, size_t height, aclrtMemcpyKind kind,
-                                        aclrtStream stream);
 /* Sets `count` bytes to the lowest byte of `value`. devPtr: device memory or aclrtMallocHost's. */
 CLF_ACL_API aclError aclrtMemset(void *devPtr, size_t maxCount, int32_t value, size_t count);
 CLF_ACL_API aclError aclrtMemsetAsync(void *devPtr, size_t maxCount, int32_t value, size_t count,
