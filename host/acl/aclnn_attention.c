@@ -115,6 +115,24 @@ static aclnnStatus check_limits(clf_i_acl_call *call, const clf_i_aclnn_attentio
     return found;
 }
 
+/* An optional tensor that counts as absent or is not read has no slot in the plan. */
+static void take_slots_of_unread(clf_i_acl_call *call,
+                                 const clf_i_aclnn_attention_operands *operands,
+                                 const clf_flash_attention_args *args) {
+    const bool reads_mask =
+        args->atten_mask != NULL &&
+        (args->sparse_mode == 0 || args->sparse_mode == 1 || args->sparse_mode == 5);
+    if (!reads_mask) {
+        call->operands[operands->atten_mask].slot = (clf_slot)0;
+    }
+    if (args->pse == NULL) {
+        call->operands[operands->pse].slot = (clf_slot)0;
+    }
+    if (args->drop_mask == NULL) {
+        call->operands[operands->drop_mask].slot = (clf_slot)0;
+    }
+}
+
 aclnnStatus clf_i_aclnn_attention_convert(clf_i_acl_call *call, const clf_i_aclnn_attention *given,
                                           const clf_i_aclnn_attention_operands *operands,
                                           clf_flash_attention_args *args) {
@@ -147,5 +165,6 @@ aclnnStatus clf_i_aclnn_attention_convert(clf_i_acl_call *call, const clf_i_acln
     args->sparse_mode = given->sparse_mode;
     args->pse_type = given->pse_type;
     args->softmax_layout = given->softmax_layout;
+    take_slots_of_unread(call, operands, args);
     return clf_acl_is_strict() ? check_limits(call, given, args) : ACLNN_SUCCESS;
 }

@@ -113,6 +113,9 @@ static aclnnStatus plan_gradient(const clf_i_aclnn_attention *given,
     args.grad_key = clf_i_acl_given(&call, GRAD_KEY);
     args.grad_value = clf_i_acl_given(&call, GRAD_VALUE);
     args.grad_pse = wanted_grad_pse(&call, args.pse);
+    if (args.grad_pse == NULL) {
+        call.operands[GRAD_PSE].slot = (clf_slot)0;
+    }
     const clf_status planned = clf_flash_attention_grad_plan(call.native_device, &args, &plan);
     return clf_i_acl_call_finish(&call, planned, plan);
 }

@@ -111,6 +111,11 @@ aclnnStatus aclnnFusedFloydAttentionGetWorkspaceSize(
     args.softmax_sum = clf_i_acl_given(&call, SOFTMAX_SUM);
     args.attention_out = clf_i_acl_given(&call, ATTENTION_OUT);
     args.scale_value = scaleValue;
+    if (clf_i_aclnn_num_elements(args.softmax_max) == 0 &&
+        clf_i_aclnn_num_elements(args.softmax_sum) == 0 &&
+        clf_i_aclnn_num_elements(args.attention_out) == 0) {
+        return clf_i_acl_call_finish(&call, CLF_SUCCESS, NULL); /* nothing to do */
+    }
     status = check(&call, NULL);
     if (status != ACLNN_SUCCESS) {
         return status;

@@ -1,5 +1,5 @@
 // aclnnFusedFloydAttentionGrad on ones, with statistics that no forward gives (3 and 3): the numbers
-// overflow fp16, and what is printed are pairs of 0 and infinity. S1, S2, S3 as first argument make it
+// overflow fp16, and what is printed are pairs of 0 and infinity. A number as first argument makes it
 // smaller than the document's 256.
 #include "aclnnop/aclnn_fused_floyd_attention_grad.h"
 #include "cann_sample.hpp"
