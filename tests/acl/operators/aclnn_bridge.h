@@ -30,7 +30,9 @@ typedef struct aclnn_bridge {
     size_t num_tensors;
     aclIntArray *arrays[ACLNN_BRIDGE_MAX_ARRAYS];
     size_t num_arrays;
-    bool creation_failed; /* aclCreateTensor refused a tensor */
+    bool creation_failed;  /* aclCreateTensor refused a tensor */
+    bool without_size;     /* the next first phases get NULL as workspaceSize ... */
+    bool without_executor; /* ... or as executor */
     uint64_t workspace_size;
     aclOpExecutor *executor;
 } aclnn_bridge;

@@ -51,8 +51,10 @@ static void start(aclnn_bridge *bridge) {
     bridge->executor = (aclOpExecutor *)bridge; /* not an executor: must be overwritten */
 }
 
-#define T(view)           tensor_of(bridge, (view))
-#define RESULTS           &bridge->workspace_size, &bridge->executor
+#define T(view) tensor_of(bridge, (view))
+#define RESULTS                                                                                    \
+    bridge->without_size ? NULL : &bridge->workspace_size,                                         \
+        bridge->without_executor ? NULL : &bridge->executor
 #define A(values, number) array_of(bridge, (values), (number))
 
 aclnnStatus aclnn_plan_softmax(aclnn_bridge *bridge, const clf_scaled_masked_softmax_args *args) {
