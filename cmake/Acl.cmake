@@ -27,9 +27,7 @@ target_include_directories(clformer_acl PUBLIC
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/clformer-acl>)
 target_link_libraries(clformer_acl PRIVATE ${acl_private_libraries})
 
-# For tests only: the same objects, whose hidden symbols a static link reaches.
+# For tests only: the same objects and the native ones, whose hidden symbols a static link reaches.
 add_library(clformer_acl_internal STATIC EXCLUDE_FROM_ALL $<TARGET_OBJECTS:clformer_acl_objects>)
 set_target_properties(clformer_acl_internal PROPERTIES LINKER_LANGUAGE C)
-target_include_directories(clformer_acl_internal PUBLIC
-    "${PROJECT_SOURCE_DIR}/host" "${PROJECT_SOURCE_DIR}/include")
-target_link_libraries(clformer_acl_internal PUBLIC ${acl_private_libraries})
+target_link_libraries(clformer_acl_internal PUBLIC clformer_internal)
