@@ -19,4 +19,7 @@ int clf_i_acl_fail_native(const char *function, clf_status status);
 /* CL_SUCCESS: ACL_SUCCESS; else ACL_ERROR_BAD_ALLOC for want of memory and ACL_ERROR_FAILURE. */
 int clf_i_acl_check_cl(const char *function, const char *call, cl_int code);
 
+/* The code's name, or its number; valid until the thread's next call. */
+const char *clf_i_acl_code_text(cl_int code);
+
 #endif

@@ -102,8 +102,8 @@ void *clf_i_acl_object_create(const char *function, clf_i_acl_kind kind, size_t 
     return object;
 }
 
-void *clf_i_acl_object_publish(const char *function, void *published) {
-    clf_i_acl_object *object = published;
+void *clf_i_acl_object_publish(const char *function, void *published_object) {
+    clf_i_acl_object *object = published_object;
     pthread_mutex_lock(&registry.lock);
     const bool is_closed = object->device != NULL && atomic_load(&object->device->is_closed);
     const bool has_room = !is_closed && make_room();
@@ -123,8 +123,8 @@ void *clf_i_acl_object_publish(const char *function, void *published) {
     return (void *)handle;
 }
 
-void clf_i_acl_release(void *released) {
-    clf_i_acl_object *object = released;
+void clf_i_acl_release(void *released_object) {
+    clf_i_acl_object *object = released_object;
     if (object == NULL || atomic_fetch_sub(&object->num_references, 1) > 1) {
         return;
     }
