@@ -290,17 +290,16 @@ static aclnnStatus move_tensor(const char *function, aclOpExecutor *executor, mo
     return status;
 }
 
-aclnnStatus aclSetInputTensorAddr(aclOpExecutor *executor, const size_t index, aclTensor *tensor,
+aclnnStatus aclSetInputTensorAddr(aclOpExecutor *executor, size_t index, aclTensor *tensor,
                                   void *addr) {
     return move_tensor("aclSetInputTensorAddr", executor, INPUTS, index, tensor, addr);
 }
 
-aclnnStatus aclSetOutputTensorAddr(aclOpExecutor *executor, const size_t index, aclTensor *tensor,
+aclnnStatus aclSetOutputTensorAddr(aclOpExecutor *executor, size_t index, aclTensor *tensor,
                                    void *addr) {
     return move_tensor("aclSetOutputTensorAddr", executor, OUTPUTS, index, tensor, addr);
 }
 
-aclnnStatus aclSetTensorAddr(aclOpExecutor *executor, const size_t index, aclTensor *tensor,
-                             void *addr) {
+aclnnStatus aclSetTensorAddr(aclOpExecutor *executor, size_t index, aclTensor *tensor, void *addr) {
     return move_tensor("aclSetTensorAddr", executor, ANY_TENSOR, index, tensor, addr);
 }

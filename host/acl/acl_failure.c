@@ -11,14 +11,13 @@
 static _Thread_local char last_message[MESSAGE_CAPACITY];
 static _Thread_local char taken_message[MESSAGE_CAPACITY];
 
-int clf_i_acl_fail(int status, const char *format, ...) {
+void clf_i_acl_say(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     if (vsnprintf(last_message, sizeof last_message, format, arguments) < 0) {
         last_message[0] = '\0';
     }
     va_end(arguments);
-    return status;
 }
 
 int clf_i_acl_fail_native(const char *function, clf_status status) {

@@ -6,11 +6,14 @@
 #include <clformer/tensor.h>
 
 /*
- * Stores the sentence for aclGetRecentErrMsg() on this thread and returns `status`, so that a caller
- * writes `return clf_i_acl_fail(...)`. The sentence begins with the function or operator and names
- * the argument, the value given and what is accepted; it ends without a newline.
+ * Stores the sentence for aclGetRecentErrMsg() on this thread. It begins with the function or
+ * operator and names the argument, the value given and what is accepted; it ends without a newline.
  */
-int clf_i_acl_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void clf_i_acl_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The status, with a sentence, so that a caller writes `return clf_i_acl_fail(...)`. A macro: who
+ * reads the caller, compilers too, sees which status it returns. */
+#define clf_i_acl_fail(status, ...) (clf_i_acl_say(__VA_ARGS__), (status))
 
 /* The sentence of clf_last_error() after `function`'s name. The statuses of the native interface
  * are those of the aclnn functions; two have other numbers among the acl functions'. */
