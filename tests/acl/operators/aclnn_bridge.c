@@ -18,6 +18,7 @@ void aclnn_expect_status_at(int status, int expected, const char *expression, co
 
 void aclnn_bridge_begin(aclnn_bridge *bridge) {
     memset(bridge, 0, sizeof *bridge);
+    bridge->format = ACL_FORMAT_ND;
     aclnn_succeeds(aclInit(NULL));
     aclnn_succeeds(aclrtSetDevice(0));
     aclnn_succeeds(aclrtCreateStream(&bridge->stream));

@@ -33,6 +33,8 @@ typedef struct aclnn_bridge {
     bool creation_failed;  /* aclCreateTensor refused a tensor */
     bool without_size;     /* the next first phases get NULL as workspaceSize ... */
     bool without_executor; /* ... or as executor */
+    aclFormat format;      /* of tensor number `format_of`; of the others ND */
+    size_t format_of;
     uint64_t workspace_size;
     aclOpExecutor *executor;
 } aclnn_bridge;

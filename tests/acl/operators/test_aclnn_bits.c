@@ -401,7 +401,8 @@ static int end(void **state) {
     return test_session_end(state);
 }
 
-int main(void) {
+/* The argument, if there is one, chooses tests by a pattern. */
+int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_softmax_bits_are_the_native_ones),
         cmocka_unit_test(test_softmax_backward_bits_are_the_native_ones),
@@ -412,5 +413,8 @@ int main(void) {
         cmocka_unit_test(test_attention_grad_bits_are_the_native_ones),
         cmocka_unit_test(test_dropout_bits_are_the_published_ones),
     };
+    if (argc > 1) {
+        cmocka_set_test_filter(argv[1]);
+    }
     return cmocka_run_group_tests(tests, begin, end);
 }
