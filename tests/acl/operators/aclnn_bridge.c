@@ -51,6 +51,24 @@ void aclnn_bridge_place(aclnn_bridge *bridge, const clf_tensor *view, const test
     }
 }
 
+void aclnn_bridge_restore(aclnn_bridge *bridge) {
+    for (size_t i = 0; i < bridge->num_places; i++) {
+        const aclnn_place *place = &bridge->places[i];
+        if (place->memory != NULL) {
+            aclnn_succeeds(aclrtMemcpy(place->address, place->num_bytes, place->memory->image,
+                                       place->num_bytes, ACL_MEMCPY_HOST_TO_DEVICE));
+        }
+    }
+}
+
+void aclnn_bridge_set_addresses(aclnn_bridge *bridge) {
+    aclnn_succeeds(aclSetAclOpExecutorRepeatable(bridge->executor));
+    for (size_t i = 0; i < bridge->num_tensors; i++) {
+        aclnn_succeeds(
+            aclSetTensorAddr(bridge->executor, 0, bridge->tensors[i], bridge->addresses[i]));
+    }
+}
+
 void aclnn_bridge_compare(const aclnn_bridge *bridge, char *problem, size_t capacity) {
     problem[0] = '\0';
     for (size_t i = 0; i < bridge->num_places && problem[0] == '\0'; i++) {
