@@ -18,6 +18,7 @@ void aclnn_expect_status_at(int status, int expected, const char *expression, co
 
 void aclnn_bridge_begin(aclnn_bridge *bridge) {
     memset(bridge, 0, sizeof *bridge);
+    bridge->format = ACL_FORMAT_ND;
     aclnn_succeeds(aclInit(NULL));
     aclnn_succeeds(aclrtSetDevice(0));
     aclnn_succeeds(aclrtCreateStream(&bridge->stream));
@@ -47,6 +48,24 @@ void aclnn_bridge_place(aclnn_bridge *bridge, const clf_tensor *view, const test
                                    place->num_bytes, ACL_MEMCPY_HOST_TO_DEVICE));
     } else {
         aclnn_succeeds(aclrtMemset(place->address, num_bytes, 0, num_bytes));
+    }
+}
+
+void aclnn_bridge_restore(aclnn_bridge *bridge) {
+    for (size_t i = 0; i < bridge->num_places; i++) {
+        const aclnn_place *place = &bridge->places[i];
+        if (place->memory != NULL) {
+            aclnn_succeeds(aclrtMemcpy(place->address, place->num_bytes, place->memory->image,
+                                       place->num_bytes, ACL_MEMCPY_HOST_TO_DEVICE));
+        }
+    }
+}
+
+void aclnn_bridge_set_addresses(aclnn_bridge *bridge) {
+    aclnn_succeeds(aclSetAclOpExecutorRepeatable(bridge->executor));
+    for (size_t i = 0; i < bridge->num_tensors; i++) {
+        aclnn_succeeds(
+            aclSetTensorAddr(bridge->executor, 0, bridge->tensors[i], bridge->addresses[i]));
     }
 }
 

@@ -27,12 +27,16 @@ typedef struct aclnn_bridge {
     aclnn_place places[ACLNN_BRIDGE_MAX_TENSORS];
     size_t num_places;
     aclTensor *tensors[ACLNN_BRIDGE_MAX_TENSORS];
+    void *addresses[ACLNN_BRIDGE_MAX_TENSORS]; /* of the tensors' places */
+    bool places_later; /* tensors are made without them; see aclnn_bridge_set_addresses */
     size_t num_tensors;
     aclIntArray *arrays[ACLNN_BRIDGE_MAX_ARRAYS];
     size_t num_arrays;
     bool creation_failed;  /* aclCreateTensor refused a tensor */
     bool without_size;     /* the next first phases get NULL as workspaceSize ... */
     bool without_executor; /* ... or as executor */
+    aclFormat format;      /* of tensor number `format_of`; of the others ND */
+    size_t format_of;
     uint64_t workspace_size;
     aclOpExecutor *executor;
 } aclnn_bridge;
@@ -74,6 +78,11 @@ aclnnStatus aclnn_plan_attention_grad(aclnn_bridge *bridge,
 aclnn_phase2 aclnn_run_of_attention(bool varlen, aclnn_version version);
 aclnn_phase2 aclnn_run_of_attention_grad(bool varlen, aclnn_version version);
 aclnn_phase2 aclnn_run_of_ffn(aclnn_version version);
+
+/* Makes the executor repeatable and gives its tensors their addresses, which they had not. */
+void aclnn_bridge_set_addresses(aclnn_bridge *bridge);
+/* Copies the images to the device once more. */
+void aclnn_bridge_restore(aclnn_bridge *bridge);
 
 /* Phase 2 with a workspace of its own, and the end of the work. */
 aclnnStatus aclnn_bridge_run(aclnn_bridge *bridge, aclnn_phase2 phase2);

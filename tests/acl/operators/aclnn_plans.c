@@ -12,24 +12,32 @@
 #include "aclnn_bridge.h"
 #include "cmocka_all.h"
 
+static void *address_of(const aclnn_bridge *bridge, const clf_tensor *view) {
+    for (size_t i = 0; i < bridge->num_places; i++) {
+        if (bridge->places[i].view == view) {
+            return bridge->places[i].address;
+        }
+    }
+    return NULL;
+}
+
 static aclTensor *tensor_of(aclnn_bridge *bridge, const clf_tensor *view) {
-    void *address = NULL;
     if (view == NULL) {
         return NULL;
     }
-    for (size_t i = 0; i < bridge->num_places; i++) {
-        if (bridge->places[i].view == view) {
-            address = bridge->places[i].address;
-        }
-    }
-    aclTensor *tensor = aclCreateTensor(view->shape, (uint64_t)view->rank, (aclDataType)view->dtype,
-                                        view->strides, (int64_t)view->offset, ACL_FORMAT_ND,
-                                        view->shape, (uint64_t)view->rank, address);
+    void *address = address_of(bridge, view);
+    const aclFormat format =
+        bridge->num_tensors == bridge->format_of ? bridge->format : ACL_FORMAT_ND;
+    aclTensor *tensor =
+        aclCreateTensor(view->shape, (uint64_t)view->rank, (aclDataType)view->dtype, view->strides,
+                        (int64_t)view->offset, format, view->shape, (uint64_t)view->rank,
+                        bridge->places_later ? NULL : address);
     if (tensor == NULL) {
         bridge->creation_failed = true;
         return NULL;
     }
     assert_true(bridge->num_tensors < ACLNN_BRIDGE_MAX_TENSORS);
+    bridge->addresses[bridge->num_tensors] = address;
     bridge->tensors[bridge->num_tensors++] = tensor;
     return tensor;
 }
