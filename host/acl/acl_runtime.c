@@ -120,9 +120,9 @@ aclError aclrtGetVersion(int32_t *majorVersion, int32_t *minorVersion, int32_t *
         return clf_i_acl_fail(ACL_ERROR_INVALID_PARAM,
                               "aclrtGetVersion: a version's pointer is NULL, three are required");
     }
-    *majorVersion = 1;
-    *minorVersion = 13;
-    *patchVersion = 0;
+    *majorVersion = ACL_MAJOR_VERSION;
+    *minorVersion = ACL_MINOR_VERSION;
+    *patchVersion = ACL_PATCH_VERSION;
     return ACL_SUCCESS;
 }
 
