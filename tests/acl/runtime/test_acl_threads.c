@@ -75,8 +75,9 @@ static void *work(void *argument) {
     EXPECT(aclrtCreateStream(&stream));
     EXPECT(aclrtCreateEvent(&event));
     for (int round = 0; round < NUM_ROUNDS && self->failures == 0; ++round) {
-        for (size_t i = 0; i < COUNT; ++i) {
-            own.host[i] = (float)(self->number * 100 + round + (int)i / COLUMNS);
+        for (int i = 0; i < COUNT; ++i) {
+            const int row = i / COLUMNS;
+            own.host[i] = (float)(self->number * 100 + round + row);
             own.back[i] = 0;
         }
         one_round(self, &own, stream, event);
