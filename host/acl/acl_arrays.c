@@ -35,8 +35,8 @@ static void clear_array(clf_i_acl_object *object) {
 static void *create_array(const char *function, clf_i_acl_kind kind, const void *values,
                           uint64_t count, size_t width, aclDataType dtype) {
     if (values == NULL && count > 0) {
-        clf_i_acl_fail(0, "%s: value is NULL, accepted with a size of 0 only (it is %llu)",
-                       function, (unsigned long long)count);
+        clf_i_acl_say("%s: value is NULL, accepted with a size of 0 only (it is %llu)", function,
+                      (unsigned long long)count);
         return NULL;
     }
     clf_i_acl_array *array =
@@ -49,8 +49,8 @@ static void *create_array(const char *function, clf_i_acl_kind kind, const void 
     if (count > 0) {
         array->values = count <= SIZE_MAX / width ? malloc((size_t)count * width) : NULL;
         if (array->values == NULL) {
-            clf_i_acl_fail(0, "%s: out of host memory for %llu values", function,
-                           (unsigned long long)count);
+            clf_i_acl_say("%s: out of host memory for %llu values", function,
+                          (unsigned long long)count);
             clf_i_acl_release(array);
             return NULL;
         }
@@ -78,9 +78,9 @@ static aclnnStatus get_size(const char *function, const void *handle, clf_i_acl_
 aclScalar *aclCreateScalar(void *value, aclDataType dataType) {
     const size_t width = aclDataTypeSize(dataType);
     if (value == NULL || width == 0) {
-        clf_i_acl_fail(0, "aclCreateScalar: %s",
-                       value == NULL ? "value is NULL"
-                                     : "dataType is none of a whole number of bytes");
+        clf_i_acl_say("aclCreateScalar: %s", value == NULL
+                                                 ? "value is NULL"
+                                                 : "dataType is none of a whole number of bytes");
         return NULL;
     }
     return create_array("aclCreateScalar", CLF_I_ACL_SCALAR, value, 1, width, dataType);

@@ -11,18 +11,17 @@
 #define MAX_PLATFORMS 64
 #define MAX_DEVICES   64 /* of one platform */
 
-static int rank_of(cl_device_id id) {
+static int query_rank(const char *function, cl_device_id id, int *out_rank) {
     static const cl_device_type types[NUM_RANKS - 1] = {
         CL_DEVICE_TYPE_GPU, CL_DEVICE_TYPE_ACCELERATOR, CL_DEVICE_TYPE_CPU};
     cl_device_type type = 0;
+    const cl_int code = clGetDeviceInfo(id, CL_DEVICE_TYPE, sizeof type, &type, NULL);
     int rank = 0;
-    if (clGetDeviceInfo(id, CL_DEVICE_TYPE, sizeof type, &type, NULL) != CL_SUCCESS) {
-        return NUM_RANKS - 1;
-    }
     while (rank < NUM_RANKS - 1 && (type & types[rank]) == 0) {
         ++rank;
     }
-    return rank;
+    *out_rank = rank;
+    return clf_i_acl_check_cl(function, "clGetDeviceInfo", code);
 }
 
 static int append(const char *function, clf_i_acl_device_list *list, unsigned platform,
@@ -47,7 +46,9 @@ static int append_devices(const char *function, clf_i_acl_device_list *list,
     }
     int status = clf_i_acl_check_cl(function, "clGetDeviceIDs", code);
     for (cl_uint i = 0; i < count && i < MAX_DEVICES && status == ACL_SUCCESS; ++i) {
-        if (rank_of(ids[i]) == rank) {
+        int its_rank = 0;
+        status = query_rank(function, ids[i], &its_rank);
+        if (status == ACL_SUCCESS && its_rank == rank) {
             status = append(function, list, platform_index, i);
         }
     }

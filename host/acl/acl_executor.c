@@ -149,6 +149,20 @@ static aclnnStatus run_on(clf_i_acl_executor *executor, void *workspace, uint64_
     return status;
 }
 
+/* Runs the executor, which is of this operator, on a stream. */
+static aclnnStatus run_own(clf_i_acl_executor *executor, void *workspace, uint64_t workspace_size,
+                           aclOpExecutor *handle, aclrtStream stream) {
+    clf_i_acl_queue queue;
+    const int opened = clf_i_acl_queue_of(executor->operator_name, stream, &queue);
+    if (opened != ACL_SUCCESS) {
+        return opened == ACL_ERROR_RT_PARAM_INVALID ? ACLNN_ERR_PARAM_INVALID
+                                                    : ACLNN_ERR_RUNTIME_ERROR;
+    }
+    const aclnnStatus status = run_on(executor, workspace, workspace_size, handle, &queue);
+    clf_i_acl_queue_done(&queue);
+    return status;
+}
+
 aclnnStatus clf_i_acl_run(const char *operator_name, void *workspace, uint64_t workspace_size,
                           aclOpExecutor *executor, aclrtStream stream) {
     if (clf_i_acl_check_initialized(operator_name) != ACL_SUCCESS) {
@@ -160,20 +174,12 @@ aclnnStatus clf_i_acl_run(const char *operator_name, void *workspace, uint64_t w
     if (status != ACLNN_SUCCESS) {
         return status;
     }
-    clf_i_acl_queue queue = {NULL, NULL};
     if (strcmp(object->operator_name, operator_name) != 0) {
         status = clf_i_acl_fail(ACLNN_ERR_PARAM_INVALID, "%s: executor is of %s, accepted: its own",
                                 operator_name, object->operator_name);
     } else {
-        const int opened = clf_i_acl_queue_of(operator_name, stream, &queue);
-        status = opened == ACL_SUCCESS                 ? ACLNN_SUCCESS
-                 : opened == ACL_ERROR_RT_CONTEXT_NULL ? ACLNN_ERR_RUNTIME_ERROR
-                                                       : ACLNN_ERR_PARAM_INVALID;
+        status = run_own(object, workspace, workspace_size, executor, stream);
     }
-    if (status == ACLNN_SUCCESS) {
-        status = run_on(object, workspace, workspace_size, executor, &queue);
-    }
-    clf_i_acl_queue_done(&queue);
     clf_i_acl_release(object);
     return status;
 }
@@ -284,17 +290,16 @@ static aclnnStatus move_tensor(const char *function, aclOpExecutor *executor, mo
     return status;
 }
 
-aclnnStatus aclSetInputTensorAddr(aclOpExecutor *executor, const size_t index, aclTensor *tensor,
+aclnnStatus aclSetInputTensorAddr(aclOpExecutor *executor, size_t index, aclTensor *tensor,
                                   void *addr) {
     return move_tensor("aclSetInputTensorAddr", executor, INPUTS, index, tensor, addr);
 }
 
-aclnnStatus aclSetOutputTensorAddr(aclOpExecutor *executor, const size_t index, aclTensor *tensor,
+aclnnStatus aclSetOutputTensorAddr(aclOpExecutor *executor, size_t index, aclTensor *tensor,
                                    void *addr) {
     return move_tensor("aclSetOutputTensorAddr", executor, OUTPUTS, index, tensor, addr);
 }
 
-aclnnStatus aclSetTensorAddr(aclOpExecutor *executor, const size_t index, aclTensor *tensor,
-                             void *addr) {
+aclnnStatus aclSetTensorAddr(aclOpExecutor *executor, size_t index, aclTensor *tensor, void *addr) {
     return move_tensor("aclSetTensorAddr", executor, ANY_TENSOR, index, tensor, addr);
 }

@@ -100,9 +100,11 @@ static int add(const char *function, const allocation *added) {
 
 static int fail_allocation(const char *function, size_t size, const clf_i_acl_device *device,
                            cl_int code) {
-    return clf_i_acl_fail(
-        ACL_ERROR_BAD_ALLOC, "%s: no %zu bytes of memory on device %d, %zu are in use (OpenCL %d)",
-        function, size, (int)device->index, atomic_load(&device->num_bytes), (int)code);
+    return clf_i_acl_fail(ACL_ERROR_BAD_ALLOC,
+                          "%s: no %zu bytes of memory on device %d, %zu are in use (clCreateBuffer "
+                          "failed with %s)",
+                          function, size, (int)device->index, atomic_load(&device->num_bytes),
+                          clf_i_acl_code_text(code));
 }
 
 /* A page more than the size, so that an address just behind belongs to nothing else. */

@@ -71,7 +71,7 @@ void *clf_i_acl_object_create(const char *function, clf_i_acl_kind kind, size_t 
 
 /* Gives the caller's reference to the registry. NULL with a sentence, and the object is released,
  * without memory or if its device was closed meanwhile; else the new handle. */
-void *clf_i_acl_object_publish(const char *function, void *object);
+void *clf_i_acl_object_publish(const char *function, void *published_object);
 
 /*
  * The live object of a kind behind a handle, with a reference that the caller releases; NULL with a
@@ -88,7 +88,7 @@ void *clf_i_acl_withdraw(const char *function, const char *argument, const void 
 void *clf_i_acl_find(const void *handle, clf_i_acl_kind kind);
 
 /* Gives a reference back; NULL is allowed. */
-void clf_i_acl_release(void *object);
+void clf_i_acl_release(void *released_object);
 
 /* Withdraws all live objects of a device and releases them. */
 void clf_i_acl_withdraw_all(const struct clf_i_acl_device *device);

@@ -91,7 +91,7 @@ void *clf_i_acl_object_create(const char *function, clf_i_acl_kind kind, size_t 
                               clf_i_acl_device *device, void (*clear)(clf_i_acl_object *object)) {
     clf_i_acl_object *object = calloc(1, size);
     if (object == NULL) {
-        clf_i_acl_fail(0, "%s: out of host memory for %s", function, kind_texts[kind]);
+        clf_i_acl_say("%s: out of host memory for %s", function, kind_texts[kind]);
         return NULL;
     }
     object->kind = kind;
@@ -102,8 +102,8 @@ void *clf_i_acl_object_create(const char *function, clf_i_acl_kind kind, size_t 
     return object;
 }
 
-void *clf_i_acl_object_publish(const char *function, void *published) {
-    clf_i_acl_object *object = published;
+void *clf_i_acl_object_publish(const char *function, void *published_object) {
+    clf_i_acl_object *object = published_object;
     pthread_mutex_lock(&registry.lock);
     const bool is_closed = object->device != NULL && atomic_load(&object->device->is_closed);
     const bool has_room = !is_closed && make_room();
@@ -116,15 +116,15 @@ void *clf_i_acl_object_publish(const char *function, void *published) {
     }
     pthread_mutex_unlock(&registry.lock);
     if (!has_room) {
-        clf_i_acl_fail(0, "%s: %s", function,
-                       is_closed ? "the device was reset by another thread" : "out of host memory");
+        clf_i_acl_say("%s: %s", function,
+                      is_closed ? "the device was reset by another thread" : "out of host memory");
         clf_i_acl_release(object);
     }
     return (void *)handle;
 }
 
-void clf_i_acl_release(void *released) {
-    clf_i_acl_object *object = released;
+void clf_i_acl_release(void *released_object) {
+    clf_i_acl_object *object = released_object;
     if (object == NULL || atomic_fetch_sub(&object->num_references, 1) > 1) {
         return;
     }
@@ -156,7 +156,7 @@ static clf_i_acl_object *take(const void *handle, clf_i_acl_kind kind, bool with
 static void explain(const char *function, const char *argument, const void *handle,
                     clf_i_acl_kind wanted) {
     if (handle == NULL) {
-        clf_i_acl_fail(0, "%s: %s is NULL, %s is required", function, argument, kind_texts[wanted]);
+        clf_i_acl_say("%s: %s is NULL, %s is required", function, argument, kind_texts[wanted]);
         return;
     }
     pthread_mutex_lock(&registry.lock);
@@ -170,19 +170,18 @@ static void explain(const char *function, const char *argument, const void *hand
     const bool is_ours =
         (bits & 1) != 0 && kind < CLF_I_ACL_NUM_KINDS && serial > 0 && serial <= last_serial;
     if (!is_ours) {
-        clf_i_acl_fail(0, "%s: %s %p is not a handle of this library, %s is required", function,
-                       argument, handle, kind_texts[wanted]);
+        clf_i_acl_say("%s: %s %p is not a handle of this library, %s is required", function,
+                      argument, handle, kind_texts[wanted]);
     } else if (is_alive) {
-        clf_i_acl_fail(0, "%s: %s is %s, %s is required", function, argument, kind_texts[kind],
-                       kind_texts[wanted]);
+        clf_i_acl_say("%s: %s is %s, %s is required", function, argument, kind_texts[kind],
+                      kind_texts[wanted]);
     } else if (kind == CLF_I_ACL_EXECUTOR) {
-        clf_i_acl_fail(0,
-                       "%s: %s is an aclOpExecutor that has run or was destroyed, accepted: one "
-                       "run each, or aclSetAclOpExecutorRepeatable before the first",
-                       function, argument);
+        clf_i_acl_say("%s: %s is an aclOpExecutor that has run or was destroyed, accepted: one "
+                      "run each, or aclSetAclOpExecutorRepeatable before the first",
+                      function, argument);
     } else {
-        clf_i_acl_fail(0, "%s: %s is %s that was destroyed, a live one is required", function,
-                       argument, kind_texts[kind]);
+        clf_i_acl_say("%s: %s is %s that was destroyed, a live one is required", function, argument,
+                      kind_texts[kind]);
     }
 }
 

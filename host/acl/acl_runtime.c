@@ -120,9 +120,9 @@ aclError aclrtGetVersion(int32_t *majorVersion, int32_t *minorVersion, int32_t *
         return clf_i_acl_fail(ACL_ERROR_INVALID_PARAM,
                               "aclrtGetVersion: a version's pointer is NULL, three are required");
     }
-    *majorVersion = 1;
-    *minorVersion = 13;
-    *patchVersion = 0;
+    *majorVersion = ACL_MAJOR_VERSION;
+    *minorVersion = ACL_MINOR_VERSION;
+    *patchVersion = ACL_PATCH_VERSION;
     return ACL_SUCCESS;
 }
 
@@ -166,10 +166,14 @@ static int check_device_id(const char *function, int32_t id) {
     if (id >= 0 && (size_t)id < runtime.list.count) {
         return ACL_SUCCESS;
     }
+    if (runtime.list.count == 0) {
+        return clf_i_acl_fail(ACL_ERROR_RT_INVALID_DEVICEID,
+                              "%s: deviceId is %d, but this machine has no OpenCL device", function,
+                              (int)id);
+    }
     return clf_i_acl_fail(ACL_ERROR_RT_INVALID_DEVICEID,
-                          "%s: deviceId is %d, accepted: 0 to %zu less one, the number of OpenCL "
-                          "devices",
-                          function, (int)id, runtime.list.count);
+                          "%s: deviceId is %d, accepted: 0 to %zu, the OpenCL devices", function,
+                          (int)id, runtime.list.count - 1);
 }
 
 /* Opens the device if it is not, and counts one user more. */

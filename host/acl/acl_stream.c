@@ -96,8 +96,8 @@ int clf_i_acl_progress(const char *function, cl_event event, cl_int *out_progres
                                                          sizeof *out_progress, out_progress, NULL));
     if (status == ACL_SUCCESS && *out_progress < 0) {
         return clf_i_acl_fail(ACL_ERROR_FAILURE,
-                              "%s: work of the stream failed on the device (OpenCL %d)", function,
-                              (int)*out_progress);
+                              "%s: work of the stream failed on the device with %s", function,
+                              clf_i_acl_code_text(*out_progress));
     }
     return status;
 }

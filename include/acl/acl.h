@@ -35,7 +35,7 @@ CLF_ACL_API aclError aclInit(const char *configPath);
  */
 CLF_ACL_API aclError aclFinalize(void);
 
-/* The version of the interface that this library follows: 1.13.0. NULL: ACL_ERROR_INVALID_PARAM. */
+/* ACL_MAJOR_VERSION and so on, of the library. NULL: ACL_ERROR_INVALID_PARAM. */
 CLF_ACL_API aclError aclrtGetVersion(int32_t *majorVersion, int32_t *minorVersion,
                                      int32_t *patchVersion);
 

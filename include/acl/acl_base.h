@@ -17,6 +17,11 @@
 #define CLF_ACL_API
 #endif
 
+/* Of CANN's interface, for programs that ask; what came with a later one is not here. */
+#define ACL_MAJOR_VERSION 1
+#define ACL_MINOR_VERSION 13
+#define ACL_PATCH_VERSION 0
+
 #ifdef __cplusplus
 extern "C" {
 #endif

@@ -108,12 +108,12 @@ CLF_ACL_API aclnnStatus aclDestroyAclOpExecutor(aclOpExecutor *executor);
  * among the tensors that were given (not NULL): of the inputs, of the outputs, or of both, inputs
  * first.
  */
-CLF_ACL_API aclnnStatus aclSetInputTensorAddr(aclOpExecutor *executor, const size_t index,
+CLF_ACL_API aclnnStatus aclSetInputTensorAddr(aclOpExecutor *executor, size_t index,
                                               aclTensor *tensor, void *addr);
-CLF_ACL_API aclnnStatus aclSetOutputTensorAddr(aclOpExecutor *executor, const size_t index,
+CLF_ACL_API aclnnStatus aclSetOutputTensorAddr(aclOpExecutor *executor, size_t index,
                                                aclTensor *tensor, void *addr);
-CLF_ACL_API aclnnStatus aclSetTensorAddr(aclOpExecutor *executor, const size_t index,
-                                         aclTensor *tensor, void *addr);
+CLF_ACL_API aclnnStatus aclSetTensorAddr(aclOpExecutor *executor, size_t index, aclTensor *tensor,
+                                         void *addr);
 /* Spelling of older releases. */
 #define AclSetInputTensorAddr  aclSetInputTensorAddr
 #define AclSetOutputTensorAddr aclSetOutputTensorAddr

@@ -17,10 +17,10 @@ void acl_test_prepare(void) {
 int acl_test_begin(void **state) {
     (void)state;
     acl_test_prepare();
-    printf("live OpenCL objects counted: %s\n",
-           test_live_objects() < 0 ? "no (OPENCL_LAYERS does not name the counter)" : "yes");
     acl_succeeds(aclInit(NULL));
     acl_succeeds(aclrtSetDevice(0));
+    printf("live OpenCL objects counted: %s\n",
+           test_live_objects() < 0 ? "no (OPENCL_LAYERS does not name the counter)" : "yes");
     return 0;
 }
 

@@ -76,7 +76,7 @@ static void *work(void *argument) {
     EXPECT(aclrtCreateEvent(&event));
     for (int round = 0; round < NUM_ROUNDS && self->failures == 0; ++round) {
         for (size_t i = 0; i < COUNT; ++i) {
-            own.host[i] = (float)(self->number * 100 + round) + (float)(i / COLUMNS);
+            own.host[i] = (float)(self->number * 100 + round + (int)i / COLUMNS);
             own.back[i] = 0;
         }
         one_round(self, &own, stream, event);
