@@ -77,7 +77,7 @@ aclnnStatus aclnnFlashAttentionScoreGetWorkspaceSize(
 }
 
 aclnnStatus aclnnFlashAttentionScore(void *workspace, uint64_t workspaceSize,
-                                     aclOpExecutor *executor, const aclrtStream stream) {
+                                     aclOpExecutor *executor, aclrtStream stream) {
     return clf_i_acl_run("aclnnFlashAttentionScore", workspace, workspaceSize, executor, stream);
 }
 
@@ -102,7 +102,7 @@ aclnnStatus aclnnFlashAttentionScoreV2GetWorkspaceSize(
 }
 
 aclnnStatus aclnnFlashAttentionScoreV2(void *workspace, uint64_t workspaceSize,
-                                       aclOpExecutor *executor, const aclrtStream stream) {
+                                       aclOpExecutor *executor, aclrtStream stream) {
     return clf_i_acl_run("aclnnFlashAttentionScoreV2", workspace, workspaceSize, executor, stream);
 }
 
@@ -128,7 +128,7 @@ aclnnStatus aclnnFlashAttentionVarLenScoreGetWorkspaceSize(
 }
 
 aclnnStatus aclnnFlashAttentionVarLenScore(void *workspace, uint64_t workspaceSize,
-                                           aclOpExecutor *executor, const aclrtStream stream) {
+                                           aclOpExecutor *executor, aclrtStream stream) {
     return clf_i_acl_run("aclnnFlashAttentionVarLenScore", workspace, workspaceSize, executor,
                          stream);
 }
@@ -158,7 +158,7 @@ aclnnStatus aclnnFlashAttentionVarLenScoreV2GetWorkspaceSize(
 }
 
 aclnnStatus aclnnFlashAttentionVarLenScoreV2(void *workspace, uint64_t workspaceSize,
-                                             aclOpExecutor *executor, const aclrtStream stream) {
+                                             aclOpExecutor *executor, aclrtStream stream) {
     return clf_i_acl_run("aclnnFlashAttentionVarLenScoreV2", workspace, workspaceSize, executor,
                          stream);
 }
@@ -186,7 +186,7 @@ aclnnStatus aclnnFlashAttentionVarLenScoreV4GetWorkspaceSize(
 }
 
 aclnnStatus aclnnFlashAttentionVarLenScoreV4(void *workspace, uint64_t workspaceSize,
-                                             aclOpExecutor *executor, const aclrtStream stream) {
+                                             aclOpExecutor *executor, aclrtStream stream) {
     return clf_i_acl_run("aclnnFlashAttentionVarLenScoreV4", workspace, workspaceSize, executor,
                          stream);
 }

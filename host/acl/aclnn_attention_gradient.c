@@ -138,7 +138,7 @@ aclnnStatus aclnnFlashAttentionScoreGradGetWorkspaceSize(
 }
 
 aclnnStatus aclnnFlashAttentionScoreGrad(void *workspace, uint64_t workspaceSize,
-                                         aclOpExecutor *executor, const aclrtStream stream) {
+                                         aclOpExecutor *executor, aclrtStream stream) {
     return clf_i_acl_run("aclnnFlashAttentionScoreGrad", workspace, workspaceSize, executor,
                          stream);
 }
@@ -166,7 +166,7 @@ aclnnStatus aclnnFlashAttentionScoreGradV2GetWorkspaceSize(
 }
 
 aclnnStatus aclnnFlashAttentionScoreGradV2(void *workspace, uint64_t workspaceSize,
-                                           aclOpExecutor *executor, const aclrtStream stream) {
+                                           aclOpExecutor *executor, aclrtStream stream) {
     return clf_i_acl_run("aclnnFlashAttentionScoreGradV2", workspace, workspaceSize, executor,
                          stream);
 }
@@ -194,8 +194,7 @@ aclnnStatus aclnnFlashAttentionUnpaddingScoreGradGetWorkspaceSize(
 }
 
 aclnnStatus aclnnFlashAttentionUnpaddingScoreGrad(void *workspace, uint64_t workspaceSize,
-                                                  aclOpExecutor *executor,
-                                                  const aclrtStream stream) {
+                                                  aclOpExecutor *executor, aclrtStream stream) {
     return clf_i_acl_run("aclnnFlashAttentionUnpaddingScoreGrad", workspace, workspaceSize,
                          executor, stream);
 }
@@ -227,8 +226,7 @@ aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV2GetWorkspaceSize(
 }
 
 aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV2(void *workspace, uint64_t workspaceSize,
-                                                    aclOpExecutor *executor,
-                                                    const aclrtStream stream) {
+                                                    aclOpExecutor *executor, aclrtStream stream) {
     return clf_i_acl_run("aclnnFlashAttentionUnpaddingScoreGradV2", workspace, workspaceSize,
                          executor, stream);
 }
@@ -258,8 +256,7 @@ aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV4GetWorkspaceSize(
 }
 
 aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV4(void *workspace, uint64_t workspaceSize,
-                                                    aclOpExecutor *executor,
-                                                    const aclrtStream stream) {
+                                                    aclOpExecutor *executor, aclrtStream stream) {
     return clf_i_acl_run("aclnnFlashAttentionUnpaddingScoreGradV4", workspace, workspaceSize,
                          executor, stream);
 }

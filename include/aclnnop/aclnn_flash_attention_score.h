@@ -71,7 +71,7 @@ CLF_ACL_API aclnnStatus aclnnFlashAttentionScoreGetWorkspaceSize(
     const aclTensor *softmaxOutOut, const aclTensor *attentionOutOut, uint64_t *workspaceSize,
     aclOpExecutor **executor);
 CLF_ACL_API aclnnStatus aclnnFlashAttentionScore(void *workspace, uint64_t workspaceSize,
-                                                 aclOpExecutor *executor, const aclrtStream stream);
+                                                 aclOpExecutor *executor, aclrtStream stream);
 
 /* The same with pseType. */
 CLF_ACL_API aclnnStatus aclnnFlashAttentionScoreV2GetWorkspaceSize(
@@ -85,8 +85,7 @@ CLF_ACL_API aclnnStatus aclnnFlashAttentionScoreV2GetWorkspaceSize(
     const aclTensor *softmaxSumOut, const aclTensor *softmaxOutOut,
     const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor);
 CLF_ACL_API aclnnStatus aclnnFlashAttentionScoreV2(void *workspace, uint64_t workspaceSize,
-                                                   aclOpExecutor *executor,
-                                                   const aclrtStream stream);
+                                                   aclOpExecutor *executor, aclrtStream stream);
 
 /* Sequences of different lengths, layout TND; pseType 1. */
 CLF_ACL_API aclnnStatus aclnnFlashAttentionVarLenScoreGetWorkspaceSize(
@@ -100,8 +99,7 @@ CLF_ACL_API aclnnStatus aclnnFlashAttentionVarLenScoreGetWorkspaceSize(
     const aclTensor *softmaxOutOut, const aclTensor *attentionOutOut, uint64_t *workspaceSize,
     aclOpExecutor **executor);
 CLF_ACL_API aclnnStatus aclnnFlashAttentionVarLenScore(void *workspace, uint64_t workspaceSize,
-                                                       aclOpExecutor *executor,
-                                                       const aclrtStream stream);
+                                                       aclOpExecutor *executor, aclrtStream stream);
 
 /* The same with pseType. */
 CLF_ACL_API aclnnStatus aclnnFlashAttentionVarLenScoreV2GetWorkspaceSize(
@@ -117,7 +115,7 @@ CLF_ACL_API aclnnStatus aclnnFlashAttentionVarLenScoreV2GetWorkspaceSize(
     const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor);
 CLF_ACL_API aclnnStatus aclnnFlashAttentionVarLenScoreV2(void *workspace, uint64_t workspaceSize,
                                                          aclOpExecutor *executor,
-                                                         const aclrtStream stream);
+                                                         aclrtStream stream);
 
 /* VarLenScore with the order of the statistics. */
 CLF_ACL_API aclnnStatus aclnnFlashAttentionVarLenScoreV4GetWorkspaceSize(
@@ -132,7 +130,7 @@ CLF_ACL_API aclnnStatus aclnnFlashAttentionVarLenScoreV4GetWorkspaceSize(
     const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor);
 CLF_ACL_API aclnnStatus aclnnFlashAttentionVarLenScoreV4(void *workspace, uint64_t workspaceSize,
                                                          aclOpExecutor *executor,
-                                                         const aclrtStream stream);
+                                                         aclrtStream stream);
 
 #ifdef __cplusplus
 }

@@ -44,8 +44,7 @@ CLF_ACL_API aclnnStatus aclnnFlashAttentionScoreGradGetWorkspaceSize(
     int64_t sparseMode, const aclTensor *dqOut, const aclTensor *dkOut, const aclTensor *dvOut,
     const aclTensor *dpseOut, uint64_t *workspaceSize, aclOpExecutor **executor);
 CLF_ACL_API aclnnStatus aclnnFlashAttentionScoreGrad(void *workspace, uint64_t workspaceSize,
-                                                     aclOpExecutor *executor,
-                                                     const aclrtStream stream);
+                                                     aclOpExecutor *executor, aclrtStream stream);
 
 /* Of aclnnFlashAttentionScoreV2. */
 CLF_ACL_API aclnnStatus aclnnFlashAttentionScoreGradV2GetWorkspaceSize(
@@ -61,8 +60,7 @@ CLF_ACL_API aclnnStatus aclnnFlashAttentionScoreGradV2GetWorkspaceSize(
     const aclTensor *dvOut, const aclTensor *dpseOut, uint64_t *workspaceSize,
     aclOpExecutor **executor);
 CLF_ACL_API aclnnStatus aclnnFlashAttentionScoreGradV2(void *workspace, uint64_t workspaceSize,
-                                                       aclOpExecutor *executor,
-                                                       const aclrtStream stream);
+                                                       aclOpExecutor *executor, aclrtStream stream);
 
 /* Of aclnnFlashAttentionVarLenScore. */
 CLF_ACL_API aclnnStatus aclnnFlashAttentionUnpaddingScoreGradGetWorkspaceSize(
@@ -79,7 +77,7 @@ CLF_ACL_API aclnnStatus aclnnFlashAttentionUnpaddingScoreGradGetWorkspaceSize(
 CLF_ACL_API aclnnStatus aclnnFlashAttentionUnpaddingScoreGrad(void *workspace,
                                                               uint64_t workspaceSize,
                                                               aclOpExecutor *executor,
-                                                              const aclrtStream stream);
+                                                              aclrtStream stream);
 
 /* Of aclnnFlashAttentionVarLenScoreV2. */
 CLF_ACL_API aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV2GetWorkspaceSize(
@@ -98,7 +96,7 @@ CLF_ACL_API aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV2GetWorkspaceSize(
 CLF_ACL_API aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV2(void *workspace,
                                                                 uint64_t workspaceSize,
                                                                 aclOpExecutor *executor,
-                                                                const aclrtStream stream);
+                                                                aclrtStream stream);
 
 /* Of aclnnFlashAttentionVarLenScoreV4. */
 CLF_ACL_API aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV4GetWorkspaceSize(
@@ -116,7 +114,7 @@ CLF_ACL_API aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV4GetWorkspaceSize(
 CLF_ACL_API aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV4(void *workspace,
                                                                 uint64_t workspaceSize,
                                                                 aclOpExecutor *executor,
-                                                                const aclrtStream stream);
+                                                                aclrtStream stream);
 
 #ifdef __cplusplus
 }
