@@ -1,5 +1,6 @@
 # What `cmake --install` puts where: libraries, headers, the CMake package, clformer.pc and, if it was
-# built, clformer-bench. Three components, which are also the three Debian packages.
+# built, clformer-bench. Components runtime, development and tools, which are also Debian packages; those
+# of the ACL library are in cmake/InstallAcl.cmake.
 
 include(CMakePackageConfigHelpers)
 
@@ -37,6 +38,10 @@ configure_file("${PROJECT_SOURCE_DIR}/cmake/clformer.pc.in"
     "${PROJECT_BINARY_DIR}/generated/clformer.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/generated/clformer.pc"
     DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT development)
+
+if(TARGET clformer_acl)
+    include(InstallAcl)
+endif()
 
 if(TARGET clformer-bench)
     install(TARGETS clformer-bench

@@ -1,4 +1,5 @@
-# CPack: libclformer<major>, libclformer-dev and clformer-bench as Debian packages.
+# CPack: libclformer<major>, libclformer-dev, libclformer-acl<major>, libclformer-acl-dev and
+# clformer-bench as Debian packages.
 
 set(CPACK_PACKAGE_NAME clformer)
 set(CPACK_PACKAGE_VENDOR "clformer")
@@ -13,6 +14,9 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_COMPONENTS_ALL runtime development)
 if(TARGET clformer-bench)
     list(APPEND CPACK_COMPONENTS_ALL tools)
+endif()
+if(TARGET clformer_acl)
+    list(APPEND CPACK_COMPONENTS_ALL acl acl_development)
 endif()
 set(CPACK_COMPONENTS_GROUPING ONE_PER_GROUP)
 set(CPACK_COMPONENTS_IGNORE_GROUPS ON)
@@ -38,6 +42,18 @@ if(has_clblast)
 endif()
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION
     "${PROJECT_DESCRIPTION}: headers, static library, CMake and pkg-config files")
+
+set(CPACK_DEBIAN_ACL_PACKAGE_NAME "libclformer-acl${PROJECT_VERSION_MAJOR}")
+set(CPACK_DEBIAN_ACL_PACKAGE_SECTION libs)
+set(CPACK_DEBIAN_ACL_PACKAGE_DEPENDS "${library_package} (= ${PROJECT_VERSION})")
+set(CPACK_COMPONENT_ACL_DESCRIPTION
+    "${PROJECT_DESCRIPTION}: the library for programs written for CANN")
+set(CPACK_DEBIAN_ACL_DEVELOPMENT_PACKAGE_NAME libclformer-acl-dev)
+set(CPACK_DEBIAN_ACL_DEVELOPMENT_PACKAGE_SECTION libdevel)
+set(CPACK_DEBIAN_ACL_DEVELOPMENT_PACKAGE_DEPENDS
+    "${CPACK_DEBIAN_ACL_PACKAGE_NAME} (= ${PROJECT_VERSION}), libclformer-dev (= ${PROJECT_VERSION})")
+set(CPACK_COMPONENT_ACL_DEVELOPMENT_DESCRIPTION
+    "${PROJECT_DESCRIPTION}: headers of CANN's interface, CMake and pkg-config files")
 
 set(CPACK_DEBIAN_TOOLS_PACKAGE_NAME clformer-bench)
 set(CPACK_DEBIAN_TOOLS_PACKAGE_SECTION utils)

@@ -10,8 +10,8 @@ work=$4
 
 mkdir -p "$work"
 count=0
-for header in "$include"/clformer/*.h; do
-    name=clformer/$(basename "$header")
+for header in "$include"/*/*.h; do
+    name=$(basename "$(dirname "$header")")/$(basename "$header")
     # Twice: the include guard works.
     printf '#include <%s>\n#include <%s>\ntypedef int not_empty;\n' "$name" "$name" >"$work/one.c"
     cp "$work/one.c" "$work/one.cpp"

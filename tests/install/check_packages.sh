@@ -43,7 +43,7 @@ require() {
     }
 }
 
-for name in libclformer0 libclformer-dev clformer-bench; do
+for name in libclformer0 libclformer-dev libclformer-acl0 libclformer-acl-dev clformer-bench; do
     [ "$name" != clformer-bench ] || [ -f "$(package $name)" ] || continue
     dpkg-deb -c "$(package $name)" | awk '{ print $6 }' >"$work/$name.files"
     dpkg-deb -f "$(package $name)" Depends >"$work/$name.depends"
@@ -66,6 +66,17 @@ require "$work/libclformer-dev.files" '/lib/.*/libclformer\.so$'
 require "$work/libclformer-dev.files" '/cmake/clformer/clformer-config\.cmake$'
 require "$work/libclformer-dev.files" '/pkgconfig/clformer\.pc$'
 require "$work/libclformer-dev.depends" "libclformer0 \(= $version\)"
+require "$work/libclformer-acl0.files" "/lib/.*/libclformer_acl\.so\.${version%%.*}$"
+require "$work/libclformer-acl0.depends" "libclformer0 \(= $version\)"
+require "$work/libclformer-acl-dev.files" '/include/clformer-acl/acl/acl\.h$'
+require "$work/libclformer-acl-dev.files" '/include/clformer-acl/aclnnop/aclnn_ffn\.h$'
+require "$work/libclformer-acl-dev.files" '/cmake/clformer/clformer-acl-targets\.cmake$'
+require "$work/libclformer-acl-dev.files" '/pkgconfig/clformer_acl\.pc$'
+require "$work/libclformer-acl-dev.depends" "libclformer-acl0 \(= $version\)"
+if grep -Eq '/(acl|aclnn|aclnnop)/' "$work/libclformer-dev.files"; then
+    echo "libclformer-dev holds headers of the ACL library" >&2
+    failed=1
+fi
 if grep -Eq '/(host|cl-kernels)/' "$work"/*.files; then
     echo "a package holds sources" >&2
     failed=1
