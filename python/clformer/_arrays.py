@@ -218,27 +218,28 @@ def compact(found):
     """The same elements in memory of their own, without gaps; axes of stride 0 stay repeated."""
     if isinstance(found.owner, Int4):
         packed = found.owner.packed
-        copied = packed.contiguous() if is_tensor(packed) else numpy.ascontiguousarray(packed)
+        copied = packed.clone(memory_format=_torch().contiguous_format) \
+            if is_tensor(packed) else packed.copy("C")
         return _view_int4("a packed tensor", Int4(copied))
     steps = found.strides
     if steps is None:
         steps = (1,) * len(found.shape)
     index = tuple(slice(0, 1) if step == 0 else slice(None) for step in steps)
     if is_tensor(found.owner):
-        part = found.owner.detach()[index].contiguous()
+        torch = _torch()
+        part = found.owner.detach()[index].clone(memory_format=torch.contiguous_format)
         return view("a copy", part.expand(found.shape))
-    part = numpy.ascontiguousarray(found.owner[index])
-    return view("a copy", numpy.broadcast_to(part.reshape(found.owner[index].shape), found.shape))
+    return view("a copy", numpy.broadcast_to(found.owner[index].copy("C"), found.shape))
 
 
-def is_dense(found):
-    """Whether the elements lie one after the other in the order of their indices."""
-    expected = 1
-    for size, stride in zip(reversed(found.shape), reversed(found.strides or (None,))):
-        if size != 1 and stride != expected:
-            return False
-        expected *= size
-    return True
+def dense_strides(shape):
+    """Those of elements that lie one after the other."""
+    strides = []
+    step = 1
+    for size in reversed(shape):
+        strides.append(step)
+        step *= max(1, size)
+    return tuple(reversed(strides))
 
 
 def integers(name, values):

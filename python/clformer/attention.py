@@ -274,17 +274,22 @@ def num_probabilities(
     flash_attention."""
     if head_num is None:
         head_num = heads_of(query, input_layout)
-    arguments = _declarations.FlashAttentionArgs.begin()
-    structs = []
-    for name, array in (("query", query), ("key", key), ("value", key)):
-        found = _arrays.view(name, array)
-        strides = found.strides if found.shareable else (1,) * len(found.shape)
-        structs.append(_calls.tensor_struct((found.dtype, found.shape, strides)))
-        setattr(arguments, name, ctypes.pointer(structs[-1]))
+    query_view, key_view = _arrays.view("query", query), _arrays.view("key", key)
     attributes = _calls.convert_attributes("flash_attention", {
         "head_num": head_num, "input_layout": input_layout, "actual_seq_qlen": actual_seq_qlen,
         "actual_seq_kvlen": actual_seq_kvlen})
-    structs += _calls.fill_attributes(arguments, attributes)
+    out_shape, statistics_shape = _output_shapes(
+        query_view.shape, key_view.shape, key_view.shape, attributes["head_num"], input_layout)
+    # Only shapes count, and the library wants to see those of all tensors.
+    forms = {"query": (query_view.dtype, query_view.shape), "key": (query_view.dtype, key_view.shape),
+             "value": (query_view.dtype, key_view.shape),
+             "attention_out": (query_view.dtype, out_shape),
+             "softmax_max": ("fp32", statistics_shape), "softmax_sum": ("fp32", statistics_shape)}
+    arguments = _declarations.FlashAttentionArgs.begin()
+    structs = _calls.fill_attributes(arguments, attributes)
+    for name, (dtype, shape) in forms.items():
+        structs.append(_calls.tensor_struct((dtype, shape, _arrays.dense_strides(shape))))
+        setattr(arguments, name, ctypes.pointer(structs[-1]))
     number = ctypes.c_int64(0)
     check(lib.clf_flash_attention_num_elements(ctypes.byref(arguments), ctypes.byref(number)))
     return number.value

@@ -51,6 +51,13 @@ class Device:
             raise errors.invalid(f"memory is {memory!r}, accepted: auto, share, copy")
         if not isinstance(max_plans, int) or max_plans < 0:
             raise errors.invalid(f"max_plans is {max_plans!r}, accepted: an int of at least 0")
+        self._lock = threading.Lock()
+        self._queues: List[int] = []
+        self._placeholders: List[int] = []
+        self._placeholder_size = 0
+        self._max_plans = max_plans
+        self._plans: "collections.OrderedDict[Any, List[_calls.Handle]]" = collections.OrderedDict()
+        self._num_plans = self._hits = self._misses = 0
         handle = ctypes.c_void_p()
         check(lib.clf_device_open(None if selector is None else os.fsencode(selector),
                                   ctypes.byref(handle)))
@@ -64,13 +71,6 @@ class Device:
                 "memory is 'share', but the device has memory of its own; accepted: auto, copy",
                 200001, "CLF_ERR_UNSUPPORTED")
         self._shares = shares and memory != "copy"
-        self._lock = threading.Lock()
-        self._queues: List[int] = []
-        self._placeholders: List[int] = []
-        self._placeholder_size = 0
-        self._max_plans = max_plans
-        self._plans: "collections.OrderedDict[Any, List[_calls.Handle]]" = collections.OrderedDict()
-        self._num_plans = self._hits = self._misses = 0
 
     # ---- What it is ------------------------------------------------------------------------------
 

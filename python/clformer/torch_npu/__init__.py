@@ -27,9 +27,11 @@ from clformer.torch_npu.npu_operators import (
     npu_fused_floyd_attention_backward,
     npu_scaled_masked_softmax,
 )
+from clformer.torch_npu.npu_scripts import install, uninstall
 
 __all__ = [
-    "_npu_dropout_gen_mask", "npu_ffn", "npu_fused_floyd_attention",
+    "_npu_dropout_gen_mask", "install", "npu_ffn", "npu_fused_floyd_attention",
     "npu_fused_floyd_attention_backward", "npu_fusion_attention", "npu_fusion_attention_grad",
     "npu_fusion_attention_grad_v2", "npu_fusion_attention_v2", "npu_scaled_masked_softmax",
+    "uninstall",
 ]
