@@ -295,12 +295,20 @@ def sdpa_inputs():
     return [normal(2, 4, 24, 16) for _ in range(3)]
 
 
+def sdpa(query, key, value, attn_mask, is_causal):
+    """PyTorch's function, or what it does where PyTorch is older than it."""
+    if hasattr(torch.nn.functional, "scaled_dot_product_attention"):
+        return torch.nn.functional.scaled_dot_product_attention(
+            query, key, value, attn_mask=attn_mask, dropout_p=0.0, is_causal=is_causal)
+    left_out = torch.ones(query.shape[2], key.shape[2]).triu(1) if is_causal else ~attn_mask
+    return plain_attention(query, key, value, left_out, 1 / math.sqrt(query.shape[-1]))
+
+
 def test_document_replacement_of_sdpa():
     query, key, value = sdpa_inputs()
     attention_mask = torch.rand(2, 1, 24, 24) > 0.3
     attention_mask[..., 0] = True
-    expected = torch.nn.functional.scaled_dot_product_attention(
-        query, key, value, attn_mask=attention_mask, dropout_p=0.0, is_causal=False)
+    expected = sdpa(query, key, value, attention_mask, is_causal=False)
     attn_mask_npu = torch.logical_not(attention_mask.bool())
     head_num = query.shape[1]
     res = torch_npu.npu_fusion_attention(
@@ -318,8 +326,7 @@ def test_document_replacement_of_sdpa():
 
 def test_document_replacement_of_causal_sdpa():
     query, key, value = sdpa_inputs()
-    expected = torch.nn.functional.scaled_dot_product_attention(
-        query, key, value, attn_mask=None, dropout_p=0.0, is_causal=True)
+    expected = sdpa(query, key, value, None, is_causal=True)
     atten_mask = torch.triu(torch.ones([2048, 2048]), diagonal=1).bool()
     res = torch_npu.npu_fusion_attention(
         query, key, value, query.shape[1], input_layout="BNSD",
