@@ -62,7 +62,7 @@ def heads_of(query: Array, input_layout: str) -> int:
     return shape[axis]
 
 
-def _output_shapes(query, value, key, head_num, layout) -> Tuple[tuple, tuple]:
+def _output_shapes(query, key, value, head_num, layout) -> Tuple[tuple, tuple]:
     """Shapes of the result and of the statistics. Where the arguments do not fit together it does
     not matter what they are: the library refuses those first."""
     heads = max(1, head_num)
@@ -163,10 +163,9 @@ def flash_attention(
         "prefix": prefix, "actual_seq_qlen": actual_seq_qlen, "actual_seq_kvlen": actual_seq_kvlen,
         "softmax_layout": softmax_layout, "generate_dropout": generate_dropout, "seed": seed,
         "offset": offset, "variant": variant})
-    out_shape, statistics_shape = _output_shapes(views[0].shape, views[2].shape, views[1].shape,
-                                                 _calls.convert_attributes(
-                                                     "flash_attention", {"head_num": head_num}
-                                                 )["head_num"], input_layout)
+    heads = _calls.convert_attributes("flash_attention", {"head_num": head_num})["head_num"]
+    out_shape, statistics_shape = _output_shapes(
+        *(found.shape for found in views), heads, input_layout)
     if attention_out is None:
         attention_out = _arrays.empty_like_kind(query, out_shape, views[0].dtype)
     if softmax_max is None:

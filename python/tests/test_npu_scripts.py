@@ -1,6 +1,7 @@
 """Scripts that were written for an NPU run as they are."""
 
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -92,6 +93,15 @@ def test_script_of_the_document(tmp_path):
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines() == [str([str(script), "--steps", "3"]),
                                           "torch.Size([1, 1280]) torch.float16"]
+
+
+def test_example_of_the_source_tree():
+    example = pathlib.Path(__file__).resolve().parents[2] / "examples/torch_npu_style.py"
+    if not example.is_file():
+        pytest.skip(f"no {example}")
+    result = python("-m", "clformer.torch_npu", example)
+    assert result.returncode == 0, result.stderr
+    assert len(result.stdout.splitlines()) == 8
 
 
 def test_without_installing_nothing_changes():

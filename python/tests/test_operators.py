@@ -336,5 +336,5 @@ def test_errors_can_be_pickled():
     with pytest.raises(clformer.Error) as caught:
         clformer.scaled_masked_softmax(ZEROS, variant="fast")
     again = pickle.loads(pickle.dumps(caught.value))
-    assert type(again) is type(caught.value) and str(again) == str(caught.value)
+    assert isinstance(again, type(caught.value)) and str(again) == str(caught.value)
     assert again.status == 161002 and again.status_name == "CLF_ERR_PARAM_INVALID"
