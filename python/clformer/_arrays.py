@@ -152,7 +152,7 @@ def _view_numpy(name, array):
     dtype = _numpy_types.get(array.dtype) or _learn_numpy_type(name, array.dtype)
     itemsize = array.dtype.itemsize
     strides = array.strides
-    pointer = array.__array_interface__["data"][0]
+    pointer = array.ctypes.data
     even = pointer % itemsize == 0 and not any(stride % itemsize for stride in strides)
     return View(array, pointer, dtype, array.shape,
                 tuple(stride // itemsize for stride in strides) if even else None, strides, itemsize)

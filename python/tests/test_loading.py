@@ -1,6 +1,9 @@
 """Finding the library, and refusing what is not the right one."""
 
+import importlib.util
 import os
+import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -53,3 +56,25 @@ def test_versions(found, wanted, fits):
 def test_build_info_names_the_version():
     assert clformer.__version__ in clformer.build_info()
     assert os.path.basename(clformer.library_path)
+
+
+def test_pip_installs_the_source_tree(tmp_path):
+    """A copy of it, because building leaves files."""
+    for module in ("pip", "setuptools", "wheel"):
+        if importlib.util.find_spec(module) is None:
+            pytest.skip(f"{module} is not installed")
+    source = pathlib.Path(__file__).resolve().parents[1]
+    if not (source / "pyproject.toml").is_file():
+        pytest.skip(f"{source} is not the source tree")
+    shutil.copytree(source, tmp_path / "source", ignore=shutil.ignore_patterns("__pycache__", "tests"))
+    place = tmp_path / "installed"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps",
+                    "--no-build-isolation", "--target", place, tmp_path / "source"], check=True)
+    assert (place / "clformer/py.typed").is_file()
+    assert (place / "clformer/torch_npu/__main__.py").is_file()
+    path = os.environ.get("PYTHONPATH", "")
+    program = "import clformer; print(clformer.__version__, clformer.__file__)"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
+                            env={**os.environ, "PYTHONPATH": f"{place}{os.pathsep}{path}"},
+                            check=True, cwd=tmp_path)
+    assert result.stdout.split() == [clformer.__version__, str(place / "clformer/__init__.py")]
