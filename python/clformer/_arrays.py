@@ -6,6 +6,7 @@ PyTorch is looked at only once the program itself has imported it.
 from __future__ import annotations
 
 import sys
+from typing import Any, Dict, Tuple
 
 import numpy
 
@@ -23,7 +24,8 @@ _NUMPY_NAMES = {
     "bool": "bool",
 }
 # The same by data type, filled as types are met: numpy.dtype.name is slow.
-_numpy_types = {}
+_numpy_types: Dict[numpy.dtype, str] = {}
+_torch_types: Dict[Any, Tuple[str, int]] = {}
 _TO_NUMPY = {name: numpy_name for numpy_name, name in _NUMPY_NAMES.items()}
 
 
@@ -88,10 +90,9 @@ def _describe(array):
 
 
 def _torch_names():
-    torch = _torch()
-    names = _torch_names.table
-    if not names:
-        names.update({
+    if not _torch_types:
+        torch = _torch()
+        _torch_types.update({
             torch.float32: ("fp32", 4),
             torch.float16: ("fp16", 2),
             torch.bfloat16: ("bf16", 2),
@@ -102,11 +103,8 @@ def _torch_names():
             torch.bool: ("bool", 1),
         })
         if hasattr(torch, "uint64"):
-            names[torch.uint64] = ("uint64", 8)
-    return names
-
-
-_torch_names.table = {}
+            _torch_types[torch.uint64] = ("uint64", 8)
+    return _torch_types
 
 
 def _refuse_dtype(name, dtype):
@@ -172,7 +170,7 @@ def _view_int4(name, packed):
 
 def view(name, array):
     """The memory of an array given as argument `name`."""
-    if isinstance(array, numpy.ndarray):
+    if isinstance(array, numpy.ndarray) and not isinstance(array, numpy.ma.MaskedArray):
         found = _view_numpy(name, array)
     elif is_tensor(array):
         found = _view_tensor(name, array)

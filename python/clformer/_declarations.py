@@ -4,6 +4,7 @@ tests/test_declarations.py compares all of it with the headers by means of a C c
 """
 
 import ctypes
+from typing import Any, Dict
 
 MAX_RANK = 8
 
@@ -82,8 +83,8 @@ _KINDS = {
 class Arguments(ctypes.Structure):
     """Base of the clf_..._args structs. KIND: what each field is; DEFAULTS: those that are not 0."""
 
-    KIND = {}
-    DEFAULTS = {}
+    KIND: Dict[str, str] = {}
+    DEFAULTS: Dict[str, Any] = {}
 
     @classmethod
     def begin(cls):

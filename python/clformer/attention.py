@@ -4,16 +4,15 @@ attention_grad.h are the reference."""
 from __future__ import annotations
 
 import ctypes
-from typing import Any, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
 
 import numpy
 
 from clformer import _arrays, _calls, _declarations, errors
 from clformer._calls import Call
 from clformer._library import check, lib
+from clformer._typing import AnyArray, DeviceChoice
 from clformer.plan import run
-
-Array = Any
 
 ALL_TOKENS = _declarations.ALL_TOKENS
 """pre_tokens and next_tokens at this value do not limit anything."""
@@ -25,21 +24,21 @@ class Attention(NamedTuple):
     """attention_out: query's layout and dtype; softmax_max and softmax_sum: fp32, [B,N,Sq,8], or
     [T,N,8] in TND, with 8 equal copies on the last axis."""
 
-    attention_out: Array
-    softmax_max: Array
-    softmax_sum: Array
+    attention_out: Any
+    softmax_max: Any
+    softmax_sum: Any
 
 
 class AttentionGradients(NamedTuple):
     """Each has the shape and dtype of what it is the gradient of; grad_pse is None without a pse."""
 
-    grad_query: Array
-    grad_key: Array
-    grad_value: Array
-    grad_pse: Optional[Array]
+    grad_query: Any
+    grad_key: Any
+    grad_value: Any
+    grad_pse: Any
 
 
-def compressed_mask(sparse_mode: int, like: Optional[Array] = None) -> Array:
+def compressed_mask(sparse_mode: int, like: Optional[AnyArray] = None) -> Any:
     """The atten_mask that sparse modes 2, 3, 4, 6, 7 and 8 ask for: bool, [2048,2048] or, for mode
     6, [3072,2048]. clformer reads its shape only, so that it needs no memory here: all its elements
     are one. A PyTorch tensor if `like` is one."""
@@ -51,7 +50,7 @@ def compressed_mask(sparse_mode: int, like: Optional[Array] = None) -> Array:
     return numpy.broadcast_to(numpy.ones((1, 1), bool), shape)
 
 
-def heads_of(query: Array, input_layout: str) -> int:
+def heads_of(query: AnyArray, input_layout: str) -> int:
     """head_num where the layout has an axis for it."""
     axis = {"BNSD": 1, "BSND": 2, "TND": 1}.get(input_layout)
     shape = _arrays.view("query", query).shape
@@ -88,15 +87,15 @@ def _attributes(layout, head_num, values):
 
 
 def flash_attention(
-    query: Array,
-    key: Array,
-    value: Array,
+    query: AnyArray,
+    key: AnyArray,
+    value: AnyArray,
     *,
     head_num: Optional[int] = None,
     input_layout: str = "BNSD",
-    pse: Optional[Array] = None,
-    drop_mask: Optional[Array] = None,
-    atten_mask: Optional[Array] = None,
+    pse: Optional[AnyArray] = None,
+    drop_mask: Optional[AnyArray] = None,
+    atten_mask: Optional[AnyArray] = None,
     scale: float = 1.0,
     keep_prob: float = 1.0,
     pre_tokens: int = ALL_TOKENS,
@@ -113,11 +112,11 @@ def flash_attention(
     generate_dropout: bool = False,
     seed: int = 0,
     offset: int = 0,
-    attention_out: Optional[Array] = None,
-    softmax_max: Optional[Array] = None,
-    softmax_sum: Optional[Array] = None,
+    attention_out: Optional[AnyArray] = None,
+    softmax_max: Optional[AnyArray] = None,
+    softmax_sum: Optional[AnyArray] = None,
     variant: str = "auto",
-    device: Any = None,
+    device: DeviceChoice = None,
 ) -> Attention:
     """softmax(query key^T * scale + bias) value, without ever storing the scores.
 
@@ -165,7 +164,7 @@ def flash_attention(
         "offset": offset, "variant": variant})
     heads = _calls.convert_attributes("flash_attention", {"head_num": head_num})["head_num"]
     out_shape, statistics_shape = _output_shapes(
-        *(found.shape for found in views), heads, input_layout)
+        views[0].shape, views[1].shape, views[2].shape, heads, input_layout)
     if attention_out is None:
         attention_out = _arrays.empty_like_kind(query, out_shape, views[0].dtype)
     if softmax_max is None:
@@ -180,19 +179,19 @@ def flash_attention(
 
 
 def flash_attention_grad(
-    query: Array,
-    key: Array,
-    value: Array,
-    grad_output: Array,
-    attention_in: Array,
-    softmax_max: Array,
-    softmax_sum: Array,
+    query: AnyArray,
+    key: AnyArray,
+    value: AnyArray,
+    grad_output: AnyArray,
+    attention_in: AnyArray,
+    softmax_max: AnyArray,
+    softmax_sum: AnyArray,
     *,
     head_num: Optional[int] = None,
     input_layout: str = "BNSD",
-    pse: Optional[Array] = None,
-    drop_mask: Optional[Array] = None,
-    atten_mask: Optional[Array] = None,
+    pse: Optional[AnyArray] = None,
+    drop_mask: Optional[AnyArray] = None,
+    atten_mask: Optional[AnyArray] = None,
     scale: float = 1.0,
     keep_prob: float = 1.0,
     pre_tokens: int = ALL_TOKENS,
@@ -210,12 +209,12 @@ def flash_attention_grad(
     seed: int = 0,
     offset: int = 0,
     want_grad_pse: bool = True,
-    grad_query: Optional[Array] = None,
-    grad_key: Optional[Array] = None,
-    grad_value: Optional[Array] = None,
-    grad_pse: Optional[Array] = None,
+    grad_query: Optional[AnyArray] = None,
+    grad_key: Optional[AnyArray] = None,
+    grad_value: Optional[AnyArray] = None,
+    grad_pse: Optional[AnyArray] = None,
     variant: str = "auto",
-    device: Any = None,
+    device: DeviceChoice = None,
 ) -> AttentionGradients:
     """The gradients of flash_attention, computed from its saved results; nothing is stored in
     between, either.
@@ -241,9 +240,10 @@ def flash_attention_grad(
         "prefix": prefix, "actual_seq_qlen": actual_seq_qlen, "actual_seq_kvlen": actual_seq_kvlen,
         "softmax_layout": softmax_layout, "generate_dropout": generate_dropout, "seed": seed,
         "offset": offset, "variant": variant})
-    inputs = {"query": query, "key": key, "value": value, "grad_output": grad_output,
-              "attention_in": attention_in, "softmax_max": softmax_max, "softmax_sum": softmax_sum}
-    outputs = {"grad_query": grad_query, "grad_key": grad_key, "grad_value": grad_value}
+    inputs: Dict[str, Any] = {
+        "query": query, "key": key, "value": value, "grad_output": grad_output,
+        "attention_in": attention_in, "softmax_max": softmax_max, "softmax_sum": softmax_sum}
+    outputs: Dict[str, Any] = {"grad_query": grad_query, "grad_key": grad_key, "grad_value": grad_value}
     views = {name: _arrays.view(name, array) for name, array in inputs.items()}
     if pse is not None and want_grad_pse:
         views["pse"] = _arrays.view("pse", pse)
@@ -260,8 +260,8 @@ def flash_attention_grad(
 
 
 def num_probabilities(
-    query: Array,
-    key: Array,
+    query: AnyArray,
+    key: AnyArray,
     *,
     head_num: Optional[int] = None,
     input_layout: str = "BNSD",
@@ -301,10 +301,10 @@ def dropout_mask(
     probability_dtype: Any = "fp32",
     seed: int = 0,
     offset: int = 0,
-    like: Optional[Array] = None,
-    out: Optional[Array] = None,
-    device: Any = None,
-) -> Array:
+    like: Optional[AnyArray] = None,
+    out: Optional[AnyArray] = None,
+    device: DeviceChoice = None,
+) -> Any:
     """Dropout bits from a counter: the same on every device, and the same that flash_attention
     makes itself with generate_dropout, seed and offset.
 

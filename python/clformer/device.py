@@ -231,7 +231,7 @@ class Device:
             places.release()
             self._keep_queue(queue)
 
-    def run(self, call) -> None:
+    def _run(self, call) -> None:
         """Runs a prepared call with a plan that is kept for the next of its kind."""
         device = self._alive()
         operands = self._operands(call)

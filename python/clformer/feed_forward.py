@@ -6,35 +6,34 @@ from typing import Any, Optional, Sequence
 
 from clformer import _arrays, errors
 from clformer._calls import Call
+from clformer._typing import AnyArray, Array, DeviceChoice, Weight
 from clformer.plan import run
-
-Array = Any
 
 
 def ffn(
     x: Array,
-    weight1: Array,
-    weight2: Array,
+    weight1: Weight,
+    weight2: Weight,
     activation: str,
     *,
     expert_tokens: Optional[Sequence[int]] = None,
-    expert_tokens_tensor: Optional[Array] = None,
+    expert_tokens_tensor: Optional[AnyArray] = None,
     tokens_index_flag: bool = False,
-    bias1: Optional[Array] = None,
-    bias2: Optional[Array] = None,
-    scale: Optional[Array] = None,
-    offset: Optional[Array] = None,
-    deq_scale1: Optional[Array] = None,
-    deq_scale2: Optional[Array] = None,
-    antiquant_scale1: Optional[Array] = None,
-    antiquant_scale2: Optional[Array] = None,
-    antiquant_offset1: Optional[Array] = None,
-    antiquant_offset2: Optional[Array] = None,
+    bias1: Optional[AnyArray] = None,
+    bias2: Optional[AnyArray] = None,
+    scale: Optional[AnyArray] = None,
+    offset: Optional[AnyArray] = None,
+    deq_scale1: Optional[AnyArray] = None,
+    deq_scale2: Optional[AnyArray] = None,
+    antiquant_scale1: Optional[AnyArray] = None,
+    antiquant_scale2: Optional[AnyArray] = None,
+    antiquant_offset1: Optional[AnyArray] = None,
+    antiquant_offset2: Optional[AnyArray] = None,
     inner_precise: int = 0,
     output_dtype: Any = None,
     out: Optional[Array] = None,
     variant: str = "auto",
-    device: Any = None,
+    device: DeviceChoice = None,
 ) -> Array:
     """activation(x weight1 + bias1) weight2 + bias2, also as a mixture of experts.
 

@@ -2,49 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Optional
+from typing import Any, Dict, NamedTuple, Optional
 
 from clformer import _arrays
 from clformer._calls import Call
+from clformer._typing import AnyArray, DeviceChoice
 from clformer.plan import run
-
-Array = Any
 
 
 class FloydAttention(NamedTuple):
     """attention_out [B,H,N,M,D]; softmax_max and softmax_sum, fp32, [B,H,N,M,8], 8 equal copies."""
 
-    attention_out: Array
-    softmax_max: Array
-    softmax_sum: Array
+    attention_out: Any
+    softmax_max: Any
+    softmax_sum: Any
 
 
 class FloydGradients(NamedTuple):
     """Each has the shape and dtype of what it is the gradient of."""
 
-    grad_query: Array
-    grad_key1: Array
-    grad_value1: Array
-    grad_key2: Array
-    grad_value2: Array
+    grad_query: Any
+    grad_key1: Any
+    grad_value1: Any
+    grad_key2: Any
+    grad_value2: Any
 
 
 def floyd_attention(
-    query: Array,
-    key1: Array,
-    value1: Array,
-    key2: Array,
-    value2: Array,
+    query: AnyArray,
+    key1: AnyArray,
+    value1: AnyArray,
+    key2: AnyArray,
+    value2: AnyArray,
     *,
-    atten_mask: Optional[Array] = None,
+    atten_mask: Optional[AnyArray] = None,
     scale_value: float = 1.0,
-    attention_out: Optional[Array] = None,
-    softmax_max: Optional[Array] = None,
-    softmax_sum: Optional[Array] = None,
+    attention_out: Optional[AnyArray] = None,
+    softmax_max: Optional[AnyArray] = None,
+    softmax_sum: Optional[AnyArray] = None,
     workspace_limit: int = 0,
     method: str = "auto",
     variant: str = "auto",
-    device: Any = None,
+    device: DeviceChoice = None,
 ) -> FloydAttention:
     """Attention of the edges (n, m) of a graph over pivots k, through the edges (n, k) and (k, m).
 
@@ -82,27 +81,27 @@ def floyd_attention(
 
 
 def floyd_attention_grad(
-    query: Array,
-    key1: Array,
-    value1: Array,
-    key2: Array,
-    value2: Array,
-    grad_output: Array,
-    attention_in: Array,
-    softmax_max: Array,
-    softmax_sum: Array,
+    query: AnyArray,
+    key1: AnyArray,
+    value1: AnyArray,
+    key2: AnyArray,
+    value2: AnyArray,
+    grad_output: AnyArray,
+    attention_in: AnyArray,
+    softmax_max: AnyArray,
+    softmax_sum: AnyArray,
     *,
-    atten_mask: Optional[Array] = None,
+    atten_mask: Optional[AnyArray] = None,
     scale_value: float = 1.0,
-    grad_query: Optional[Array] = None,
-    grad_key1: Optional[Array] = None,
-    grad_value1: Optional[Array] = None,
-    grad_key2: Optional[Array] = None,
-    grad_value2: Optional[Array] = None,
+    grad_query: Optional[AnyArray] = None,
+    grad_key1: Optional[AnyArray] = None,
+    grad_value1: Optional[AnyArray] = None,
+    grad_key2: Optional[AnyArray] = None,
+    grad_value2: Optional[AnyArray] = None,
     workspace_limit: int = 0,
     method: str = "auto",
     variant: str = "auto",
-    device: Any = None,
+    device: DeviceChoice = None,
 ) -> FloydGradients:
     """The five gradients of floyd_attention, from its saved results.
 
@@ -116,12 +115,14 @@ def floyd_attention_grad(
 
     After CANN's FusedFloydAttentionGrad (aclnnFusedFloydAttentionGrad).
     """
-    inputs = {"query": query, "key1": key1, "value1": value1, "key2": key2, "value2": value2,
-              "grad_output": grad_output, "softmax_max": softmax_max, "softmax_sum": softmax_sum,
-              "attention_in": attention_in}
+    inputs: Dict[str, Any] = {
+        "query": query, "key1": key1, "value1": value1, "key2": key2, "value2": value2,
+        "grad_output": grad_output, "softmax_max": softmax_max, "softmax_sum": softmax_sum,
+        "attention_in": attention_in}
     views = {name: _arrays.view(name, array) for name, array in inputs.items()}
-    outputs = {"grad_query": grad_query, "grad_key1": grad_key1, "grad_value1": grad_value1,
-               "grad_key2": grad_key2, "grad_value2": grad_value2}
+    outputs: Dict[str, Any] = {
+        "grad_query": grad_query, "grad_key1": grad_key1, "grad_value1": grad_value1,
+        "grad_key2": grad_key2, "grad_value2": grad_value2}
     for name, array in outputs.items():
         model = views[name[len("grad_"):]]
         if array is None:

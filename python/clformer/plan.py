@@ -26,7 +26,7 @@ def run(call: _calls.Call, device) -> Any:
     """Every public operator ends here."""
     if _capture.wanted:
         return _Captured(call, device)
-    get_device(device).run(call)
+    get_device(device)._run(call)
     return call.results()
 
 

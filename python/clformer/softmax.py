@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Optional
 
 from clformer import _arrays
 from clformer._calls import Call
+from clformer._typing import AnyArray, Array, DeviceChoice
 from clformer.plan import run
-
-Array = Any
 
 
 def scaled_masked_softmax(
     x: Array,
-    mask: Optional[Array] = None,
+    mask: Optional[AnyArray] = None,
     *,
     scale: float = 1.0,
     fixed_triu_mask: bool = False,
     out: Optional[Array] = None,
     variant: str = "auto",
-    device: Any = None,
+    device: DeviceChoice = None,
 ) -> Array:
     """softmax(scale * x) along the last axis, with masked places left out.
 
@@ -49,14 +48,14 @@ def scaled_masked_softmax(
 
 def scaled_masked_softmax_grad(
     grad_output: Array,
-    y: Array,
-    mask: Optional[Array] = None,
+    y: AnyArray,
+    mask: Optional[AnyArray] = None,
     *,
     scale: float = 1.0,
     fixed_triu_mask: bool = False,
     out: Optional[Array] = None,
     variant: str = "auto",
-    device: Any = None,
+    device: DeviceChoice = None,
 ) -> Array:
     """The gradient of scaled_masked_softmax with respect to x.
 

@@ -171,7 +171,7 @@ def test_other_types_are_refused(dtype):
         clformer.scaled_masked_softmax(numpy.zeros((2, 2), dtype))
 
 
-@pytest.mark.parametrize("thing", [[[1.0]], 3.0, "text", range(3)])
+@pytest.mark.parametrize("thing", [[[1.0]], 3.0, "text", range(3), numpy.ma.masked_array([1.0])])
 def test_other_objects_are_type_errors(thing):
     with pytest.raises(TypeError, match="accepted: numpy.ndarray, or torch.Tensor") as caught:
         clformer.scaled_masked_softmax(thing)

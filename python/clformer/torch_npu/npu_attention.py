@@ -295,7 +295,7 @@ def npu_fusion_attention_grad_v2(
         softmax_layout=softmax_layout, sink=sink, pse_type=pse_type, q_start_idx=q_start_idx,
         kv_start_idx=kv_start_idx)
     dq, dk, dv, dpse = grads
-    if query_rope is None:
+    if query_rope is None or key_rope is None:
         return dq, dk, dv, dpse, None, None, None
     dq, dq_rope = dq.split((query.shape[-1], query_rope.shape[-1]), dim=-1)
     dk, dk_rope = dk.split((key.shape[-1], key_rope.shape[-1]), dim=-1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional, Sequence, Tuple
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -71,7 +71,7 @@ def npu_ffn(
     """
     if expert_tokens is not None and expert_tokens_index is not None:
         raise errors.invalid("expert_tokens and expert_tokens_index are both given, accepted: one")
-    tensors = {"bias1": bias1, "bias2": bias2, "scale": scale, "offset": offset,
+    tensors: Dict[str, Any] = {"bias1": bias1, "bias2": bias2, "scale": scale, "offset": offset,
                "deq_scale1": deq_scale1, "deq_scale2": deq_scale2,
                "antiquant_scale1": antiquant_scale1, "antiquant_scale2": antiquant_scale2,
                "antiquant_offset1": antiquant_offset1, "antiquant_offset2": antiquant_offset2}

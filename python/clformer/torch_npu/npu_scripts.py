@@ -10,6 +10,7 @@ import re
 import sys
 import time
 import types
+from typing import Any, Dict
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -134,7 +135,13 @@ def _module_npu(self, device=None):
     return self
 
 
-_installed = {}
+def _members(module):
+    """What gets an attribute named npu, and which."""
+    places: Dict[Any, Any] = {torch: module, torch.Tensor: _tensor_npu, torch.nn.Module: _module_npu}
+    return places.items()
+
+
+_installed: Dict[str, TorchFunctionMode] = {}
 
 
 def install() -> None:
@@ -160,9 +167,9 @@ def install() -> None:
     mode.__enter__()
     _installed["mode"] = mode
     sys.modules["torch_npu"] = sys.modules["clformer.torch_npu"]
-    sys.modules["torch.npu"] = torch.npu = module
-    torch.Tensor.npu = _tensor_npu
-    torch.nn.Module.npu = _module_npu
+    sys.modules["torch.npu"] = module
+    for owner, member in _members(module):
+        owner.npu = member
 
 
 def uninstall() -> None:
@@ -171,4 +178,5 @@ def uninstall() -> None:
         return
     _installed.pop("mode").__exit__(None, None, None)
     del sys.modules["torch_npu"], sys.modules["torch.npu"]
-    del torch.npu, torch.Tensor.npu, torch.nn.Module.npu
+    for owner, _ in _members(None):
+        del owner.npu
