@@ -71,10 +71,11 @@ def npu_ffn(
     """
     if expert_tokens is not None and expert_tokens_index is not None:
         raise errors.invalid("expert_tokens and expert_tokens_index are both given, accepted: one")
-    tensors: Dict[str, Any] = {"bias1": bias1, "bias2": bias2, "scale": scale, "offset": offset,
-               "deq_scale1": deq_scale1, "deq_scale2": deq_scale2,
-               "antiquant_scale1": antiquant_scale1, "antiquant_scale2": antiquant_scale2,
-               "antiquant_offset1": antiquant_offset1, "antiquant_offset2": antiquant_offset2}
+    tensors: Dict[str, Any] = {
+        "bias1": bias1, "bias2": bias2, "scale": scale, "offset": offset, "deq_scale1": deq_scale1,
+        "deq_scale2": deq_scale2, "antiquant_scale1": antiquant_scale1,
+        "antiquant_scale2": antiquant_scale2, "antiquant_offset1": antiquant_offset1,
+        "antiquant_offset2": antiquant_offset2}
     if torch.is_grad_enabled():
         for name, tensor in {"x": x, "weight1": weight1, "weight2": weight2, **tensors}.items():
             if isinstance(tensor, Tensor) and tensor.requires_grad:
