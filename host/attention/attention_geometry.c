@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/failure.h"
+#include "core/integers.h"
 #include "core/memory.h"
 #include "shape/view.h"
 
@@ -250,10 +251,6 @@ static clf_status next_end(const ends *list, size_t b, int64_t previous, int64_t
     return CLF_SUCCESS;
 }
 
-static int64_t larger(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
-
 static clf_status fill_spans(clf_i_attention_geometry *geometry, const ends *queries,
                              const ends *keys) {
     int64_t query_end = 0;
@@ -271,8 +268,8 @@ static clf_status fill_spans(clf_i_attention_geometry *geometry, const ends *que
         }
         span->query_length = query_end - span->query_begin;
         span->key_length = key_end - span->key_begin;
-        geometry->query_length = larger(geometry->query_length, span->query_length);
-        geometry->key_length = larger(geometry->key_length, span->key_length);
+        geometry->query_length = clf_i_larger(geometry->query_length, span->query_length);
+        geometry->key_length = clf_i_larger(geometry->key_length, span->key_length);
     }
     geometry->covered_query_tokens = query_end;
     return CLF_SUCCESS;

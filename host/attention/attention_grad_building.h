@@ -50,7 +50,7 @@ typedef struct clf_i_attention_grad_building {
 
 /* Definitions of dtype, depths, options and strides. */
 void clf_i_attention_grad_define(const clf_i_attention_grad_building *building,
-                                 clf_i_attention_launch *launch);
+                                 clf_i_step_builder *launch);
 
 /* Block sizes; all but the chunks, which depend on the tables. */
 clf_i_attention_grad_cpu_sizes

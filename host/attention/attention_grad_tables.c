@@ -5,15 +5,8 @@
 #include <string.h>
 
 #include "core/failure.h"
+#include "core/integers.h"
 #include "core/memory.h"
-
-static int64_t larger(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
-
-static int64_t smaller(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
 
 /* ---- Sequences ---- */
 
@@ -70,9 +63,9 @@ static int64_t count_rows(const clf_i_attention_sequence *sequence,
                           const clf_i_attention_tile *tile) {
     const int64_t begin = tile->key_begin < sequence->prefix
                               ? 0
-                              : larger(0, tile->key_begin - sequence->band_highest);
-    return larger(0,
-                  smaller(sequence->query_length, tile->key_end - sequence->band_lowest) - begin);
+                              : clf_i_larger(0, tile->key_begin - sequence->band_highest);
+    return clf_i_larger(
+        0, clf_i_smaller(sequence->query_length, tile->key_end - sequence->band_lowest) - begin);
 }
 
 /* Most rows first, which each tile has as its number; then by place. */
@@ -113,7 +106,7 @@ static clf_status make_key_tiles(int64_t keys_per_tile, clf_i_attention_grad_tab
             *tile = (clf_i_attention_tile){
                 .sequence = (int64_t)i,
                 .key_begin = key,
-                .key_end = smaller(key + keys_per_tile, sequence->key_length),
+                .key_end = clf_i_smaller(key + keys_per_tile, sequence->key_length),
             };
             tile->partial = count_rows(sequence, tile);
         }

@@ -59,64 +59,42 @@ void clf_i_attention_problem_make(const clf_i_attention_request *request,
 
 /* ---- Launches ---- */
 
-void clf_i_attention_launch_begin(clf_i_attention_launch *launch, const char *kernel) {
-    memset(launch, 0, sizeof *launch);
-    launch->step.kernel = kernel;
-    launch->step.defines = launch->defines;
-    launch->step.arguments = launch->arguments;
-}
-
-void clf_i_attention_launch_define(clf_i_attention_launch *launch, const char *name,
-                                   int64_t value) {
-    launch->defines[launch->step.num_defines++] = (clf_i_define){name, value};
-}
-
-void clf_i_attention_launch_argument(clf_i_attention_launch *launch, clf_i_argument argument) {
-    launch->arguments[launch->step.num_arguments++] = argument;
-}
-
-void clf_i_attention_launch_slot(clf_i_attention_launch *launch, clf_slot slot) {
-    clf_i_attention_launch_argument(launch, (clf_i_argument)CLF_I_TENSOR(slot));
-}
-
 void clf_i_attention_launch_common(const clf_i_attention_request *request,
-                                   clf_i_attention_launch *launch) {
-    clf_i_attention_launch_define(launch, "CLF_DTYPE", request->args.query->dtype);
-    clf_i_attention_launch_define(launch, "CLF_ATTENTION_DEPTH", request->geometry.depth);
-    clf_i_attention_launch_define(launch, "CLF_ATTENTION_VALUE_DEPTH",
-                                  request->geometry.value_depth);
-    clf_i_attention_launch_define(launch, "CLF_ATTENTION_DROPOUT", request->pairs.dropout_kind);
+                                   clf_i_step_builder *launch) {
+    clf_i_step_define(launch, "CLF_DTYPE", request->args.query->dtype);
+    clf_i_step_define(launch, "CLF_ATTENTION_DEPTH", request->geometry.depth);
+    clf_i_step_define(launch, "CLF_ATTENTION_VALUE_DEPTH", request->geometry.value_depth);
+    clf_i_step_define(launch, "CLF_ATTENTION_DROPOUT", request->pairs.dropout_kind);
 }
 
 void clf_i_attention_launch_inputs(const clf_i_attention_request *request,
-                                   clf_i_attention_launch *launch) {
+                                   clf_i_step_builder *launch) {
     const clf_i_attention_pairs *pairs = &request->pairs;
-    clf_i_attention_launch_define(launch, "CLF_ATTENTION_MASK", pairs->reads_mask);
-    clf_i_attention_launch_define(launch, "CLF_ATTENTION_BIAS", pairs->bias_kind);
-    clf_i_attention_launch_define(launch, "CLF_ATTENTION_BIAS_COMPRESSED",
-                                  pairs->bias_is_compressed);
-    clf_i_attention_launch_slot(launch, CLF_SLOT_QUERY);
-    clf_i_attention_launch_slot(launch, CLF_SLOT_KEY);
-    clf_i_attention_launch_slot(launch, CLF_SLOT_VALUE);
+    clf_i_step_define(launch, "CLF_ATTENTION_MASK", pairs->reads_mask);
+    clf_i_step_define(launch, "CLF_ATTENTION_BIAS", pairs->bias_kind);
+    clf_i_step_define(launch, "CLF_ATTENTION_BIAS_COMPRESSED", pairs->bias_is_compressed);
+    clf_i_step_slot(launch, CLF_SLOT_QUERY);
+    clf_i_step_slot(launch, CLF_SLOT_KEY);
+    clf_i_step_slot(launch, CLF_SLOT_VALUE);
     if (pairs->bias_kind != CLF_I_BIAS_NONE) {
-        clf_i_attention_launch_slot(launch, CLF_SLOT_PSE);
+        clf_i_step_slot(launch, CLF_SLOT_PSE);
     }
     if (pairs->reads_mask) {
-        clf_i_attention_launch_slot(launch, CLF_SLOT_ATTEN_MASK);
+        clf_i_step_slot(launch, CLF_SLOT_ATTEN_MASK);
     }
 }
 
 void clf_i_attention_launch_drop_mask(const clf_i_attention_request *request,
-                                      clf_i_attention_launch *launch) {
+                                      clf_i_step_builder *launch) {
     if (request->pairs.dropout_kind == CLF_I_DROPOUT_BITS) {
-        clf_i_attention_launch_slot(launch, CLF_SLOT_DROP_MASK);
+        clf_i_step_slot(launch, CLF_SLOT_DROP_MASK);
     }
 }
 
 clf_status clf_i_attention_add_inputs(const clf_i_attention_request *request, clf_plan *plan) {
     const clf_flash_attention_args *args = &request->args;
     const clf_i_attention_pairs *pairs = &request->pairs;
-    const clf_i_attention_slot inputs[] = {
+    const clf_i_plan_tensor inputs[] = {
         {CLF_SLOT_QUERY, "query", args->query, CLF_I_READ},
         {CLF_SLOT_KEY, "key", args->key, CLF_I_READ},
         {CLF_SLOT_VALUE, "value", args->value, CLF_I_READ},
@@ -126,17 +104,5 @@ clf_status clf_i_attention_add_inputs(const clf_i_attention_request *request, cl
         {CLF_SLOT_DROP_MASK, "drop_mask",
          pairs->dropout_kind == CLF_I_DROPOUT_BITS ? args->drop_mask : NULL, CLF_I_READ},
     };
-    return clf_i_attention_add_slots(plan, inputs, sizeof inputs / sizeof inputs[0]);
-}
-
-clf_status clf_i_attention_add_slots(clf_plan *plan, const clf_i_attention_slot *slots,
-                                     size_t count) {
-    clf_status status = CLF_SUCCESS;
-    for (size_t i = 0; i < count && status == CLF_SUCCESS; ++i) {
-        if (slots[i].tensor != NULL) {
-            status = clf_i_plan_add_tensor(plan, slots[i].slot, slots[i].argument, slots[i].tensor,
-                                           slots[i].access);
-        }
-    }
-    return status;
+    return clf_i_plan_add_tensors(plan, inputs, sizeof inputs / sizeof inputs[0]);
 }

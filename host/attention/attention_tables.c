@@ -6,18 +6,11 @@
 
 #include "attention/attention_window.h"
 #include "core/failure.h"
+#include "core/integers.h"
 #include "core/memory.h"
 #include "shape/visibility.h"
 
 #define STATISTICS_COPIES 8
-
-static int64_t larger(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
-
-static int64_t smaller(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
 
 /* ---- Sequences ---- */
 
@@ -167,7 +160,7 @@ static void tile_keys(const clf_i_attention_sequence *sequence,
     int64_t last = sequence->query_length - 1;
     if (tiling->heads_per_tile == 1) {
         first = row_begin;
-        last = smaller(last, row_begin + tiling->rows - 1);
+        last = clf_i_smaller(last, row_begin + tiling->rows - 1);
     }
     const clf_i_visibility visibility = visibility_of(sequence);
     int64_t unused = 0;
@@ -185,16 +178,16 @@ static void add_row_tile(const clf_i_attention_tiling *tiling, int64_t sequence,
                          int64_t begin, int64_t end, clf_i_attention_tables *tables) {
     const int64_t step = tiling->key_tile;
     const int64_t first = begin / step;
-    const int64_t steps = (end + step - 1) / step - first;
-    const int64_t per_split = (steps + tiling->num_splits - 1) / tiling->num_splits;
+    const int64_t steps = clf_i_divide_up(end, step) - first;
+    const int64_t per_split = clf_i_divide_up(steps, tiling->num_splits);
     for (int64_t split = 0; split < tiling->num_splits; ++split) {
         const int64_t split_begin = (first + split * per_split) * step;
-        const int64_t split_end = smaller(end, split_begin + per_split * step);
+        const int64_t split_end = clf_i_smaller(end, split_begin + per_split * step);
         const bool is_empty = split_begin >= split_end;
         tables->tiles[tables->num_tiles++] = (clf_i_attention_tile){
             .sequence = sequence,
             .row_begin = row_begin,
-            .key_begin = is_empty ? 0 : larger(begin, split_begin),
+            .key_begin = is_empty ? 0 : clf_i_larger(begin, split_begin),
             .key_end = is_empty ? 0 : split_end,
             .partial = split,
         };

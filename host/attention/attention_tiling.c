@@ -2,6 +2,7 @@
  */
 #include "attention/attention_tiling.h"
 
+#include "core/integers.h"
 #include "device/cpu_extensions.h"
 #include "tune/tuning.h"
 
@@ -11,18 +12,6 @@
 #define MOST_ROWS         64
 #define FEW_ROWS          8  /* rows up to which the decoding kernel is the faster one */
 #define GROUPED_MOST_ROWS 16 /* query rows up to which the heads of a group share a tile */
-
-static int64_t smaller(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-static int64_t larger(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
-
-static int64_t round_up(int64_t value, int64_t multiple) {
-    return (value + multiple - 1) / multiple * multiple;
-}
 
 /* The smallest power of two that is at least `value`, or `limit`, a power of two, at most. */
 static int64_t power_of_two_from(int64_t value, int64_t limit) {
@@ -50,8 +39,8 @@ static int64_t count_units(const clf_i_attention_request *request,
     int64_t units = 0;
     for (int64_t b = 0; b < geometry->batch && units < enough; ++b) {
         const int64_t rows = geometry->spans[b].query_length * tiling->heads_per_tile;
-        units += (rows + tiling->rows - 1) / tiling->rows *
-                 clf_i_attention_num_unit_heads(request, tiling);
+        units +=
+            clf_i_divide_up(rows, tiling->rows) * clf_i_attention_num_unit_heads(request, tiling);
     }
     return units;
 }
@@ -71,8 +60,8 @@ size_t clf_i_attention_workspace_size(const clf_i_attention_request *request,
 
 static size_t cpu_local_memory(const clf_i_attention_request *request,
                                const clf_i_attention_tile_sizes *sizes) {
-    const int64_t depth = round_up(request->geometry.depth, WIDE);
-    const int64_t value_depth = round_up(request->geometry.value_depth, WIDE);
+    const int64_t depth = clf_i_round_up(request->geometry.depth, WIDE);
+    const int64_t value_depth = clf_i_round_up(request->geometry.value_depth, WIDE);
     const int64_t rows = sizes->row_vectors * WIDE;
     const int64_t keys = sizes->tiling.key_tile;
     int64_t bytes = 4 * rows * (sizes->panels * (depth + value_depth) + keys);
@@ -114,7 +103,7 @@ static int64_t choose_panels(const clf_device *device, const clf_i_attention_req
     const int64_t wanted = 2 * (int64_t)clf_i_device_capabilities(device)->compute_units;
     clf_i_attention_tiling tiling = {.heads_per_tile = 1};
     int64_t panels =
-        power_of_two_from((packed_rows + panel_rows - 1) / panel_rows,
+        power_of_two_from(clf_i_divide_up(packed_rows, panel_rows),
                           clf_i_tuning_value(device, "clf_flash_attention_cpu", "panels", 1, 8, 4));
     for (; panels > 1; panels /= 2) {
         tiling.rows = panels * panel_rows;
@@ -142,8 +131,8 @@ static void choose_cpu(const clf_device *device, const clf_i_attention_request *
     sizes->is_staged =
         !sizes->uses_bf16_dot && (apart || request->args.query->dtype != CLF_DTYPE_FP32);
     sizes->tiling.key_tile =
-        round_up(clf_i_tuning_value(device, kernel, "key_tile", 32, 128, 64), 32);
-    shrink_cpu(request, (size_t)smaller(limit, local_memory), sizes);
+        clf_i_round_up(clf_i_tuning_value(device, kernel, "key_tile", 32, 128, 64), 32);
+    shrink_cpu(request, (size_t)clf_i_smaller(limit, local_memory), sizes);
     sizes->tiling.rows = sizes->row_vectors * WIDE * sizes->panels;
     sizes->local_memory = cpu_local_memory(request, sizes);
 }
@@ -152,8 +141,9 @@ static void choose_cpu(const clf_device *device, const clf_i_attention_request *
 
 static size_t few_rows_local_memory(const clf_i_attention_request *request, int64_t rows,
                                     int64_t keys) {
-    const int64_t depth = round_up(request->geometry.depth, WIDE);
-    const int64_t value_depth = round_up(request->geometry.value_depth, larger(256 / rows, WIDE));
+    const int64_t depth = clf_i_round_up(request->geometry.depth, WIDE);
+    const int64_t value_depth =
+        clf_i_round_up(request->geometry.value_depth, clf_i_larger(256 / rows, WIDE));
     return (size_t)(4 * rows * (depth + value_depth + keys + 256) + 64);
 }
 
@@ -163,7 +153,7 @@ static void choose_few_rows(const clf_device *device, const clf_i_attention_requ
     sizes->merges = true;
     sizes->tiling.rows = power_of_two_from(packed_rows, FEW_ROWS);
     sizes->tiling.key_tile =
-        round_up(clf_i_tuning_value(device, sizes->kernel, "key_tile", 32, 64, 64), 32);
+        clf_i_round_up(clf_i_tuning_value(device, sizes->kernel, "key_tile", 32, 64, 64), 32);
     sizes->local_memory =
         few_rows_local_memory(request, sizes->tiling.rows, sizes->tiling.key_tile);
 }
@@ -175,13 +165,14 @@ static void choose_portable(const clf_device *device, const clf_i_attention_requ
     sizes->kernel = "clf_flash_attention_portable";
     const char *kernel = sizes->kernel;
     const int64_t side = clf_i_tuning_value(device, kernel, "group_side", 1, 16, 8);
-    const int64_t keys = round_up(clf_i_tuning_value(device, kernel, "key_tile", 8, 64, 32), side);
+    const int64_t keys =
+        clf_i_round_up(clf_i_tuning_value(device, kernel, "key_tile", 8, 64, 32), side);
     const int64_t chunk =
-        round_up(clf_i_tuning_value(device, kernel, "depth_chunk", 8, 64, 32), side);
+        clf_i_round_up(clf_i_tuning_value(device, kernel, "depth_chunk", 8, 64, 32), side);
     /* A work-item sums rows / side * value_depth / side places. */
-    const int64_t value_depth = larger(request->geometry.value_depth, 1);
-    int64_t rows = smaller(MOST_ROWS, SUMS_PER_ITEM * side * side / value_depth);
-    rows = larger(side, smaller(rows, packed_rows) / side * side);
+    const int64_t value_depth = clf_i_larger(request->geometry.value_depth, 1);
+    int64_t rows = clf_i_smaller(MOST_ROWS, SUMS_PER_ITEM * side * side / value_depth);
+    rows = clf_i_larger(side, clf_i_smaller(rows, packed_rows) / side * side);
     sizes->tiling.rows = rows;
     sizes->tiling.key_tile = keys;
     sizes->depth_chunk = chunk;
@@ -209,7 +200,8 @@ static int64_t choose_splits(const clf_device *device, const char *kernel,
     if (units == 0 || units >= wanted) {
         return 1;
     }
-    return larger(1, smaller((wanted + units - 1) / units, geometry->key_length / least_keys));
+    return clf_i_larger(
+        1, clf_i_smaller(clf_i_divide_up(wanted, units), geometry->key_length / least_keys));
 }
 
 clf_i_attention_tile_sizes clf_i_attention_choose_tiles(const clf_plan *plan, clf_variant variant,

@@ -28,14 +28,14 @@ typedef struct building {
 
 static clf_status add_tensors(const clf_i_attention_request *request, clf_plan *plan) {
     const clf_flash_attention_args *args = &request->args;
-    const clf_i_attention_slot outputs[] = {
+    const clf_i_plan_tensor outputs[] = {
         {CLF_SLOT_ATTENTION_OUT, "attention_out", args->attention_out, CLF_I_WRITE},
         {CLF_SLOT_SOFTMAX_MAX, "softmax_max", args->softmax_max, CLF_I_WRITE},
         {CLF_SLOT_SOFTMAX_SUM, "softmax_sum", args->softmax_sum, CLF_I_WRITE},
     };
     const clf_status status = clf_i_attention_add_inputs(request, plan);
     return status == CLF_SUCCESS
-               ? clf_i_attention_add_slots(plan, outputs, sizeof outputs / sizeof outputs[0])
+               ? clf_i_plan_add_tensors(plan, outputs, sizeof outputs / sizeof outputs[0])
                : status;
 }
 
@@ -71,25 +71,25 @@ static bool depth_is_contiguous(const clf_i_attention_geometry *geometry) {
 }
 
 /* What the kernel that computes and the one that merges are both compiled with. */
-static void add_common_defines(const building *building, clf_i_attention_launch *launch) {
+static void add_common_defines(const building *building, clf_i_step_builder *launch) {
     const clf_i_attention_request *request = building->request;
     const clf_i_attention_tiling *tiling = &building->sizes.tiling;
     clf_i_attention_launch_common(request, launch);
-    clf_i_attention_launch_define(launch, "CLF_ATTENTION_SPLIT", building->sizes.merges);
-    clf_i_attention_launch_define(launch, "CLF_ATTENTION_GROUPED", tiling->heads_per_tile > 1);
-    clf_i_attention_launch_define(launch, "CLF_ATTENTION_DEPTH_CONTIGUOUS",
-                                  depth_is_contiguous(&request->geometry));
+    clf_i_step_define(launch, "CLF_ATTENTION_SPLIT", building->sizes.merges);
+    clf_i_step_define(launch, "CLF_ATTENTION_GROUPED", tiling->heads_per_tile > 1);
+    clf_i_step_define(launch, "CLF_ATTENTION_DEPTH_CONTIGUOUS",
+                      depth_is_contiguous(&request->geometry));
 }
 
-static void add_outputs(const building *building, clf_i_attention_launch *launch) {
+static void add_outputs(const building *building, clf_i_step_builder *launch) {
     clf_i_attention_launch_drop_mask(building->request, launch);
-    clf_i_attention_launch_slot(launch, CLF_SLOT_ATTENTION_OUT);
-    clf_i_attention_launch_slot(launch, CLF_SLOT_SOFTMAX_MAX);
-    clf_i_attention_launch_slot(launch, CLF_SLOT_SOFTMAX_SUM);
-    clf_i_attention_launch_argument(launch, (clf_i_argument)CLF_I_TABLE(building->sequence_table));
-    clf_i_attention_launch_argument(launch, (clf_i_argument)CLF_I_TABLE(building->tile_table));
-    clf_i_attention_launch_argument(launch, (clf_i_argument)CLF_I_WORKSPACE(building->workspace));
-    clf_i_attention_launch_argument(launch, (clf_i_argument)CLF_I_VALUE(building->problem));
+    clf_i_step_slot(launch, CLF_SLOT_ATTENTION_OUT);
+    clf_i_step_slot(launch, CLF_SLOT_SOFTMAX_MAX);
+    clf_i_step_slot(launch, CLF_SLOT_SOFTMAX_SUM);
+    clf_i_step_argument(launch, (clf_i_argument)CLF_I_TABLE(building->sequence_table));
+    clf_i_step_argument(launch, (clf_i_argument)CLF_I_TABLE(building->tile_table));
+    clf_i_step_argument(launch, (clf_i_argument)CLF_I_WORKSPACE(building->workspace));
+    clf_i_step_argument(launch, (clf_i_argument)CLF_I_VALUE(building->problem));
 }
 
 static int64_t num_units(const building *building) {
@@ -98,9 +98,9 @@ static int64_t num_units(const building *building) {
 }
 
 static clf_status launch_reset(const building *building) {
-    clf_i_attention_launch launch;
-    clf_i_attention_launch_begin(&launch, "clf_flash_attention_reset");
-    clf_i_attention_launch_argument(&launch, (clf_i_argument)CLF_I_WORKSPACE(building->workspace));
+    clf_i_step_builder launch;
+    clf_i_step_begin(&launch, "clf_flash_attention_reset");
+    clf_i_step_argument(&launch, (clf_i_argument)CLF_I_WORKSPACE(building->workspace));
     launch.step.dimensions = 1;
     launch.step.global[0] = 1;
     launch.step.local[0] = 1;
@@ -108,29 +108,27 @@ static clf_status launch_reset(const building *building) {
 }
 
 /* Persistent work-groups, one for each compute unit, that take units from a counter. */
-static void set_cpu(const building *building, clf_i_attention_launch *launch) {
+static void set_cpu(const building *building, clf_i_step_builder *launch) {
     const int64_t groups = (int64_t)clf_i_plan_capabilities(building->plan)->compute_units;
     if (building->sizes.row_vectors > 0) {
-        clf_i_attention_launch_define(launch, "CLF_ATTENTION_ROW_VECTORS",
-                                      building->sizes.row_vectors);
-        clf_i_attention_launch_define(launch, "CLF_ATTENTION_PANELS", building->sizes.panels);
-        clf_i_attention_launch_define(launch, "CLF_ATTENTION_STAGED", building->sizes.is_staged);
-        clf_i_attention_launch_define(launch, "CLF_ATTENTION_BF16_DOT",
-                                      building->sizes.uses_bf16_dot);
+        clf_i_step_define(launch, "CLF_ATTENTION_ROW_VECTORS", building->sizes.row_vectors);
+        clf_i_step_define(launch, "CLF_ATTENTION_PANELS", building->sizes.panels);
+        clf_i_step_define(launch, "CLF_ATTENTION_STAGED", building->sizes.is_staged);
+        clf_i_step_define(launch, "CLF_ATTENTION_BF16_DOT", building->sizes.uses_bf16_dot);
     } else {
-        clf_i_attention_launch_define(launch, "CLF_ATTENTION_ROWS", building->sizes.tiling.rows);
+        clf_i_step_define(launch, "CLF_ATTENTION_ROWS", building->sizes.tiling.rows);
     }
     launch->step.dimensions = 1;
     launch->step.global[0] = (size_t)(groups < num_units(building) ? groups : num_units(building));
     launch->step.local[0] = 1;
 }
 
-static void set_portable(const building *building, clf_i_attention_launch *launch) {
+static void set_portable(const building *building, clf_i_step_builder *launch) {
     const clf_i_attention_tile_sizes *sizes = &building->sizes;
-    clf_i_attention_launch_define(launch, "CLF_ATTENTION_ROWS", sizes->tiling.rows);
-    clf_i_attention_launch_define(launch, "CLF_ATTENTION_DEPTH_CHUNK", sizes->depth_chunk);
-    clf_i_attention_launch_define(launch, "CLF_ATTENTION_GROUP_ROWS", sizes->group_rows);
-    clf_i_attention_launch_define(launch, "CLF_ATTENTION_GROUP_COLUMNS", sizes->group_columns);
+    clf_i_step_define(launch, "CLF_ATTENTION_ROWS", sizes->tiling.rows);
+    clf_i_step_define(launch, "CLF_ATTENTION_DEPTH_CHUNK", sizes->depth_chunk);
+    clf_i_step_define(launch, "CLF_ATTENTION_GROUP_ROWS", sizes->group_rows);
+    clf_i_step_define(launch, "CLF_ATTENTION_GROUP_COLUMNS", sizes->group_columns);
     const size_t group = (size_t)(sizes->group_rows * sizes->group_columns);
     launch->step.dimensions = 1;
     launch->step.global[0] = (size_t)num_units(building) * group;
@@ -138,11 +136,10 @@ static void set_portable(const building *building, clf_i_attention_launch *launc
 }
 
 static clf_status launch_forward(const building *building) {
-    clf_i_attention_launch launch;
-    clf_i_attention_launch_begin(&launch, building->sizes.kernel);
+    clf_i_step_builder launch;
+    clf_i_step_begin(&launch, building->sizes.kernel);
     add_common_defines(building, &launch);
-    clf_i_attention_launch_define(&launch, "CLF_ATTENTION_KEY_TILE",
-                                  building->sizes.tiling.key_tile);
+    clf_i_step_define(&launch, "CLF_ATTENTION_KEY_TILE", building->sizes.tiling.key_tile);
     clf_i_attention_launch_inputs(building->request, &launch);
     add_outputs(building, &launch);
     launch.step.local_memory = building->sizes.local_memory;
@@ -156,11 +153,11 @@ static clf_status launch_forward(const building *building) {
 
 static clf_status launch_merge(const building *building) {
     const int64_t rows = building->sizes.tiling.rows;
-    clf_i_attention_launch launch;
-    clf_i_attention_launch_begin(&launch, "clf_flash_attention_merge");
+    clf_i_step_builder launch;
+    clf_i_step_begin(&launch, "clf_flash_attention_merge");
     add_common_defines(building, &launch);
-    clf_i_attention_launch_define(&launch, "CLF_ATTENTION_ROWS", rows);
-    clf_i_attention_launch_slot(&launch, CLF_SLOT_VALUE);
+    clf_i_step_define(&launch, "CLF_ATTENTION_ROWS", rows);
+    clf_i_step_slot(&launch, CLF_SLOT_VALUE);
     add_outputs(building, &launch);
     launch.step.dimensions = 2;
     launch.step.global[0] = (size_t)(rows * num_units(building));
@@ -193,10 +190,7 @@ static clf_status add_launches(building *building) {
 
 static clf_status set_parameters(const building *building) {
     const clf_i_attention_tiling *tiling = &building->sizes.tiling;
-    const struct {
-        const char *name;
-        int64_t value;
-    } parameters[] = {
+    const clf_i_plan_parameter parameters[] = {
         {"rows_per_tile", tiling->rows},
         {"keys_per_tile", tiling->key_tile},
         {"heads_per_tile", tiling->heads_per_tile},
@@ -205,11 +199,8 @@ static clf_status set_parameters(const building *building) {
         {"bf16_dot", building->sizes.uses_bf16_dot},
         {"dropout_elements", clf_i_attention_num_elements(&building->request->geometry)},
     };
-    clf_status status = CLF_SUCCESS;
-    for (size_t i = 0; i < sizeof parameters / sizeof parameters[0] && status == CLF_SUCCESS; ++i) {
-        status = clf_i_plan_set_parameter(building->plan, parameters[i].name, parameters[i].value);
-    }
-    return status;
+    return clf_i_plan_set_parameters(building->plan, parameters,
+                                     sizeof parameters / sizeof parameters[0]);
 }
 
 /* Two products over the computed pairs. Every tensor moves once. */
@@ -220,36 +211,20 @@ static void set_cost(const building *building) {
     const double flops = 2.0 * pairs * (double)(geometry->depth + geometry->value_depth);
     const clf_tensor *moved[] = {args->query,         args->key,         args->value,
                                  args->attention_out, args->softmax_max, args->softmax_sum};
-    double bytes = 0.0;
-    for (size_t i = 0; i < sizeof moved / sizeof moved[0]; ++i) {
-        bytes +=
-            (double)clf_i_view_num_elements(moved[i]) * (double)clf_dtype_size(moved[i]->dtype);
-    }
+    double bytes = clf_i_views_bytes(moved, sizeof moved / sizeof moved[0]);
     if (building->request->pairs.reads_mask) {
-        bytes += (double)clf_i_view_num_elements(args->atten_mask);
+        bytes += clf_i_view_bytes(args->atten_mask);
     }
     clf_i_plan_set_cost(building->plan, flops, bytes);
 }
 
 /* ---- The plan ---- */
 
-static clf_status choose_variant(building *building) {
-    static const clf_variant best_first[] = {CLF_VARIANT_CPU, CLF_VARIANT_PORTABLE};
-    enum { NUM_VARIANTS = sizeof best_first / sizeof best_first[0] };
-    clf_i_variant_option options[NUM_VARIANTS];
-    for (size_t i = 0; i < NUM_VARIANTS; ++i) {
-        options[i].variant = best_first[i];
-        options[i].refusal =
-            clf_i_variant_refusal(clf_i_plan_capabilities(building->plan), best_first[i]);
-    }
-    return clf_i_plan_choose_variant(building->plan, building->request->args.variant, options,
-                                     NUM_VARIANTS, &building->variant);
-}
-
 static clf_status fill_plan(building *building) {
     clf_status status = add_tensors(building->request, building->plan);
     if (status == CLF_SUCCESS) {
-        status = choose_variant(building);
+        status = clf_i_plan_choose_either_variant(building->plan, building->request->args.variant,
+                                                  &building->variant);
     }
     if (status == CLF_SUCCESS) {
         status = clf_i_attention_set_text(building->request, building->plan);
@@ -290,12 +265,7 @@ clf_status clf_flash_attention_plan(clf_device *device, const clf_flash_attentio
     }
     clf_i_attention_tables_clear(&building.tables);
     clf_i_attention_request_clear(&request);
-    if (status != CLF_SUCCESS) {
-        clf_plan_destroy(building.plan);
-        return status;
-    }
-    *out_plan = building.plan;
-    return CLF_SUCCESS;
+    return clf_i_plan_hand_over(building.plan, status, out_plan);
 }
 
 clf_status clf_flash_attention_num_elements(const clf_flash_attention_args *args,

@@ -4,6 +4,7 @@
 #include "attention/attention_grad_building.h"
 #include "attention/attention_text.h"
 #include "core/failure.h"
+#include "core/integers.h"
 #include "shape/row_space.h"
 #include "shape/view.h"
 #include "tune/tuning.h"
@@ -18,24 +19,12 @@ typedef clf_i_attention_grad_building building;
 typedef clf_i_attention_grad_sizes tile_sizes;
 typedef clf_i_attention_owned owned;
 
-static int64_t larger(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
-
-static int64_t smaller(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-static int64_t divide_up(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
 /* ---- Tensors ---- */
 
 static clf_status add_tensors(const clf_i_attention_request *request, clf_plan *plan) {
     const clf_flash_attention_args *args = &request->args;
     const clf_i_attention_gradients *gradients = &request->gradients;
-    const clf_i_attention_slot slots[] = {
+    const clf_i_plan_tensor slots[] = {
         {CLF_SLOT_GRAD_OUTPUT, "grad_output", gradients->output, CLF_I_READ},
         {CLF_SLOT_ATTENTION_IN, "attention_in", args->attention_out, CLF_I_READ},
         {CLF_SLOT_SOFTMAX_MAX, "softmax_max", args->softmax_max, CLF_I_READ},
@@ -47,7 +36,7 @@ static clf_status add_tensors(const clf_i_attention_request *request, clf_plan *
     };
     const clf_status status = clf_i_attention_add_inputs(request, plan);
     return status == CLF_SUCCESS
-               ? clf_i_attention_add_slots(plan, slots, sizeof slots / sizeof slots[0])
+               ? clf_i_plan_add_tensors(plan, slots, sizeof slots / sizeof slots[0])
                : status;
 }
 
@@ -60,13 +49,13 @@ static clf_status launch_zeros(clf_plan *plan, clf_slot slot, const clf_tensor *
     const int64_t *strides[] = {tensor->strides};
     const clf_i_row_space space =
         clf_i_row_space_make(tensor->rank, tensor->shape, 1, strides, false);
-    clf_i_attention_launch launch;
-    clf_i_attention_launch_begin(&launch, "clf_flash_attention_grad_zero");
-    clf_i_attention_launch_define(&launch, "CLF_DTYPE", tensor->dtype);
-    clf_i_attention_launch_slot(&launch, slot);
-    clf_i_attention_launch_argument(&launch, (clf_i_argument)CLF_I_VALUE(space));
+    clf_i_step_builder launch;
+    clf_i_step_begin(&launch, "clf_flash_attention_grad_zero");
+    clf_i_step_define(&launch, "CLF_DTYPE", tensor->dtype);
+    clf_i_step_slot(&launch, slot);
+    clf_i_step_argument(&launch, (clf_i_argument)CLF_I_VALUE(space));
     launch.step.dimensions = 2;
-    launch.step.global[0] = (size_t)(divide_up(space.width, ZERO_GROUP) * ZERO_GROUP);
+    launch.step.global[0] = (size_t)(clf_i_divide_up(space.width, ZERO_GROUP) * ZERO_GROUP);
     launch.step.global[1] = (size_t)space.num_rows;
     launch.step.local[0] = ZERO_GROUP;
     launch.step.local[1] = 1;
@@ -118,14 +107,11 @@ static clf_status add_zeros(const building *building) {
 
 /* ---- Tiles ---- */
 
-static int64_t round_up(int64_t value, int64_t multiple) {
-    return divide_up(value, multiple) * multiple;
-}
-
 /* A work-item sums rows / side * depths / side places. */
 static int64_t rows_for(int64_t sums, int64_t side) {
-    const int64_t rows = smaller(MOST_ROWS, SUMS_PER_ITEM * side * side / larger(sums, 1));
-    return larger(side, rows / side * side);
+    const int64_t rows =
+        clf_i_smaller(MOST_ROWS, SUMS_PER_ITEM * side * side / clf_i_larger(sums, 1));
+    return clf_i_larger(side, rows / side * side);
 }
 
 static tile_sizes choose_sizes(const building *building) {
@@ -133,9 +119,9 @@ static tile_sizes choose_sizes(const building *building) {
     const clf_i_attention_geometry *geometry = &building->request->geometry;
     tile_sizes sizes = {.side = clf_i_tuning_value(device, KERNEL, "group_side", 1, 16, 8)};
     sizes.key_tile =
-        round_up(clf_i_tuning_value(device, KERNEL, "key_tile", 8, 64, 32), sizes.side);
+        clf_i_round_up(clf_i_tuning_value(device, KERNEL, "key_tile", 8, 64, 32), sizes.side);
     sizes.depth_chunk =
-        round_up(clf_i_tuning_value(device, KERNEL, "depth_chunk", 8, 64, 32), sizes.side);
+        clf_i_round_up(clf_i_tuning_value(device, KERNEL, "depth_chunk", 8, 64, 32), sizes.side);
     sizes.rows[CLF_I_OF_QUERY] = rows_for(geometry->depth, sizes.side);
     sizes.rows[CLF_I_OF_KEY] = rows_for(geometry->depth + geometry->value_depth, sizes.side);
     sizes.rows[CLF_I_OF_PSE] = rows_for(sizes.key_tile, sizes.side);
@@ -228,10 +214,10 @@ static bool depth_is_contiguous(const clf_i_attention_geometry *geometry) {
     return is_contiguous;
 }
 
-void clf_i_attention_grad_define(const building *building, clf_i_attention_launch *launch) {
+void clf_i_attention_grad_define(const building *building, clf_i_step_builder *launch) {
     clf_i_attention_launch_common(building->request, launch);
-    clf_i_attention_launch_define(launch, "CLF_ATTENTION_DEPTH_CONTIGUOUS",
-                                  depth_is_contiguous(&building->request->geometry));
+    clf_i_step_define(launch, "CLF_ATTENTION_DEPTH_CONTIGUOUS",
+                      depth_is_contiguous(&building->request->geometry));
 }
 
 static int64_t num_units(const building *building, owned of) {
@@ -243,53 +229,53 @@ static int64_t num_units(const building *building, owned of) {
     case CLF_I_OF_KEY:
         return (int64_t)building->tables.num_key_tiles * geometry->num_key_heads;
     default:
-        return divide_up(geometry->key_length, building->sizes.key_tile) *
-               (problem->pse_rows == 1 ? 1
-                                       : divide_up(problem->pse_rows, building->sizes.rows[of])) *
+        return clf_i_divide_up(geometry->key_length, building->sizes.key_tile) *
+               (problem->pse_rows == 1
+                    ? 1
+                    : clf_i_divide_up(problem->pse_rows, building->sizes.rows[of])) *
                geometry->num_heads * problem->pse_batches;
     }
 }
 
-static void add_results(clf_i_attention_launch *launch, owned of) {
+static void add_results(clf_i_step_builder *launch, owned of) {
     static const clf_slot results[][4] = {
         [CLF_I_OF_QUERY] = {CLF_SLOT_ATTENTION_IN, CLF_SLOT_SOFTMAX_MAX, CLF_SLOT_SOFTMAX_SUM,
                             CLF_SLOT_GRAD_QUERY},
         [CLF_I_OF_KEY] = {CLF_SLOT_GRAD_KEY, CLF_SLOT_GRAD_VALUE},
         [CLF_I_OF_PSE] = {CLF_SLOT_GRAD_PSE},
     };
-    clf_i_attention_launch_slot(launch, CLF_SLOT_GRAD_OUTPUT);
+    clf_i_step_slot(launch, CLF_SLOT_GRAD_OUTPUT);
     for (size_t i = 0; i < 4 && results[of][i] != (clf_slot)0; ++i) {
-        clf_i_attention_launch_slot(launch, results[of][i]);
+        clf_i_step_slot(launch, results[of][i]);
     }
 }
 
 static clf_status launch_gradient(const building *building, owned of) {
     const clf_i_attention_request *request = building->request;
     const tile_sizes *sizes = &building->sizes;
-    clf_i_attention_launch launch;
-    clf_i_attention_launch_begin(&launch, KERNEL);
+    clf_i_step_builder launch;
+    clf_i_step_begin(&launch, KERNEL);
     clf_i_attention_grad_define(building, &launch);
-    clf_i_attention_launch_define(&launch, "CLF_ATTENTION_GRAD_OF", of);
+    clf_i_step_define(&launch, "CLF_ATTENTION_GRAD_OF", of);
     /* Only the content of a mask can leave a row without a pair and not make it zero. */
-    clf_i_attention_launch_define(&launch, "CLF_ATTENTION_EVEN_ROWS", request->pairs.reads_mask);
-    clf_i_attention_launch_define(&launch, "CLF_ATTENTION_ROWS", sizes->rows[of]);
-    clf_i_attention_launch_define(&launch, "CLF_ATTENTION_KEY_TILE", sizes->key_tile);
-    clf_i_attention_launch_define(&launch, "CLF_ATTENTION_DEPTH_CHUNK", sizes->depth_chunk);
-    clf_i_attention_launch_define(&launch, "CLF_ATTENTION_GROUP_ROWS", sizes->side);
-    clf_i_attention_launch_define(&launch, "CLF_ATTENTION_GROUP_COLUMNS", sizes->side);
+    clf_i_step_define(&launch, "CLF_ATTENTION_EVEN_ROWS", request->pairs.reads_mask);
+    clf_i_step_define(&launch, "CLF_ATTENTION_ROWS", sizes->rows[of]);
+    clf_i_step_define(&launch, "CLF_ATTENTION_KEY_TILE", sizes->key_tile);
+    clf_i_step_define(&launch, "CLF_ATTENTION_DEPTH_CHUNK", sizes->depth_chunk);
+    clf_i_step_define(&launch, "CLF_ATTENTION_GROUP_ROWS", sizes->side);
+    clf_i_step_define(&launch, "CLF_ATTENTION_GROUP_COLUMNS", sizes->side);
     clf_i_attention_launch_inputs(request, &launch);
     clf_i_attention_launch_drop_mask(request, &launch);
     add_results(&launch, of);
-    clf_i_attention_launch_argument(&launch, (clf_i_argument)CLF_I_TABLE(building->sequence_table));
-    clf_i_attention_launch_argument(&launch,
-                                    (clf_i_argument)CLF_I_TABLE(building->grad_sequence_table));
+    clf_i_step_argument(&launch, (clf_i_argument)CLF_I_TABLE(building->sequence_table));
+    clf_i_step_argument(&launch, (clf_i_argument)CLF_I_TABLE(building->grad_sequence_table));
     if (of != CLF_I_OF_PSE) {
         const size_t tiles = of == CLF_I_OF_QUERY ? building->query_tiles : building->key_tiles;
-        clf_i_attention_launch_argument(&launch, (clf_i_argument)CLF_I_TABLE(tiles));
+        clf_i_step_argument(&launch, (clf_i_argument)CLF_I_TABLE(tiles));
     }
-    clf_i_attention_launch_argument(&launch, (clf_i_argument)CLF_I_WORKSPACE(building->rows));
-    clf_i_attention_launch_argument(&launch, (clf_i_argument)CLF_I_VALUE(building->problem));
-    clf_i_attention_launch_argument(&launch, (clf_i_argument)CLF_I_VALUE(building->grad_problem));
+    clf_i_step_argument(&launch, (clf_i_argument)CLF_I_WORKSPACE(building->rows));
+    clf_i_step_argument(&launch, (clf_i_argument)CLF_I_VALUE(building->problem));
+    clf_i_step_argument(&launch, (clf_i_argument)CLF_I_VALUE(building->grad_problem));
     launch.step.local_memory = local_memory(sizes, of);
     launch.step.dimensions = 1;
     launch.step.local[0] = (size_t)(sizes->side * sizes->side);
@@ -326,10 +312,7 @@ static clf_status add_launches(building *building) {
 /* ---- Description ---- */
 
 static clf_status set_parameters(const building *building) {
-    const struct {
-        const char *name;
-        int64_t value;
-    } parameters[] = {
+    const clf_i_plan_parameter parameters[] = {
         {"rows_per_tile", rows_per_tile(building)},
         {"keys_per_tile", keys_per_tile(building)},
         {"row_tiles", (int64_t)building->tables.common.num_tiles},
@@ -337,11 +320,8 @@ static clf_status set_parameters(const building *building) {
         {"key_splits", building->variant == CLF_VARIANT_CPU ? building->cpu.num_chunks : 1},
         {"dropout_elements", clf_i_attention_num_elements(&building->request->geometry)},
     };
-    clf_status status = CLF_SUCCESS;
-    for (size_t i = 0; i < sizeof parameters / sizeof parameters[0] && status == CLF_SUCCESS; ++i) {
-        status = clf_i_plan_set_parameter(building->plan, parameters[i].name, parameters[i].value);
-    }
-    return status;
+    return clf_i_plan_set_parameters(building->plan, parameters,
+                                     sizeof parameters / sizeof parameters[0]);
 }
 
 /* Five products over the computed pairs. Every tensor moves once. */
@@ -354,13 +334,9 @@ static void set_cost(const building *building) {
                                  args->attention_out, args->softmax_max, args->softmax_sum,
                                  gradients->output,   gradients->query,  gradients->key,
                                  gradients->value};
-    double bytes = 0.0;
-    for (size_t i = 0; i < sizeof moved / sizeof moved[0]; ++i) {
-        bytes +=
-            (double)clf_i_view_num_elements(moved[i]) * (double)clf_dtype_size(moved[i]->dtype);
-    }
+    double bytes = clf_i_views_bytes(moved, sizeof moved / sizeof moved[0]);
     if (building->request->pairs.reads_mask) {
-        bytes += (double)clf_i_view_num_elements(args->atten_mask);
+        bytes += clf_i_view_bytes(args->atten_mask);
     }
     clf_i_plan_set_cost(building->plan,
                         2.0 * pairs * (double)(3 * geometry->depth + 2 * geometry->value_depth),
@@ -430,10 +406,5 @@ clf_status clf_flash_attention_grad_plan(clf_device *device,
     }
     clf_i_attention_grad_tables_clear(&building.tables);
     clf_i_attention_request_clear(&request);
-    if (status != CLF_SUCCESS) {
-        clf_plan_destroy(building.plan);
-        return status;
-    }
-    *out_plan = building.plan;
-    return CLF_SUCCESS;
+    return clf_i_plan_hand_over(building.plan, status, out_plan);
 }

@@ -176,3 +176,14 @@ clf_status clf_i_plan_add_tensor(clf_plan *plan, clf_slot slot, const char *argu
     ++plan->num_bindings;
     return CLF_SUCCESS;
 }
+
+clf_status clf_i_plan_add_tensors(clf_plan *plan, const clf_i_plan_tensor *tensors, size_t count) {
+    clf_status status = CLF_SUCCESS;
+    for (size_t i = 0; i < count && status == CLF_SUCCESS; ++i) {
+        if (tensors[i].tensor != NULL) {
+            status = clf_i_plan_add_tensor(plan, tensors[i].slot, tensors[i].argument,
+                                           tensors[i].tensor, tensors[i].access);
+        }
+    }
+    return status;
+}

@@ -1,13 +1,14 @@
 /*
- * How an operator makes a plan. All functions return a status whose sentence is already stored; on
- * a failure the operator calls clf_plan_destroy on the half-made plan and returns the status.
+ * How an operator makes a plan. All functions return a status whose sentence is already stored.
  *
- *     clf_i_plan_create -> clf_i_plan_add_tensor ... -> clf_i_plan_choose_variant
- *         -> clf_i_plan_set_parameter / clf_i_plan_add_step ... -> clf_i_plan_finish
+ *     clf_i_plan_create -> clf_i_plan_add_tensors -> clf_i_plan_choose_variant
+ *         -> clf_i_plan_set_parameters / clf_i_plan_add_step ... -> clf_i_plan_finish
+ *         -> clf_i_plan_hand_over, also after a failure
  */
 #ifndef CLF_DEVICE_PLAN_BUILDER_H
 #define CLF_DEVICE_PLAN_BUILDER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,16 @@ typedef enum clf_i_access { CLF_I_READ, CLF_I_WRITE } clf_i_access;
 clf_status clf_i_plan_add_tensor(clf_plan *plan, clf_slot slot, const char *argument,
                                  const clf_tensor *tensor, clf_i_access access);
 
+typedef struct clf_i_plan_tensor {
+    clf_slot slot;
+    const char *argument;
+    const clf_tensor *tensor; /* NULL: there is none */
+    clf_i_access access;
+} clf_i_plan_tensor;
+
+/* Each of the table that is not NULL. */
+clf_status clf_i_plan_add_tensors(clf_plan *plan, const clf_i_plan_tensor *tensors, size_t count);
+
 /* One way to run the operator: `refusal` is NULL if it can run here, else one sentence why not. */
 typedef struct clf_i_variant_option {
     clf_variant variant;
@@ -51,8 +62,20 @@ clf_status clf_i_plan_choose_variant(clf_plan *plan, clf_variant wanted,
                                      const clf_i_variant_option *options, size_t num_options,
                                      clf_variant *out_variant);
 
+/* The same of an operator that runs in both variants, wherever the device can. */
+clf_status clf_i_plan_choose_either_variant(clf_plan *plan, clf_variant wanted,
+                                            clf_variant *out_variant);
+
 /* Records a tile size or other choice for clf_plan_describe. */
 clf_status clf_i_plan_set_parameter(clf_plan *plan, const char *name, int64_t value);
+
+typedef struct clf_i_plan_parameter {
+    const char *name;
+    int64_t value;
+} clf_i_plan_parameter;
+
+clf_status clf_i_plan_set_parameters(clf_plan *plan, const clf_i_plan_parameter *parameters,
+                                     size_t count);
 
 /* Work of one enqueue: arithmetic operations, and bytes that must move if each is moved once. */
 void clf_i_plan_set_cost(clf_plan *plan, double flops, double bytes);
@@ -125,6 +148,7 @@ typedef struct clf_i_step {
     size_t local[3];
     size_t local_memory; /* bytes the kernel declares; refused here if the device has less, because
                             some drivers abort instead of failing */
+    bool is_overfull;    /* step_builder.h: a definition or argument found no room; refused */
 } clf_i_step;
 
 /* Builds the program (or takes it from a cache) and adds the launch. */
@@ -170,5 +194,9 @@ clf_status clf_i_plan_add_product(clf_plan *plan, const char *provider, const ch
 
 /* Last checks and the log line; `*plan` is usable afterwards. */
 clf_status clf_i_plan_finish(clf_plan *plan);
+
+/* How a planning function ends: the plan becomes the caller's, or is destroyed if the status says
+ * that making it has failed. Returns the status. */
+clf_status clf_i_plan_hand_over(clf_plan *plan, clf_status status, clf_plan **out_plan);
 
 #endif

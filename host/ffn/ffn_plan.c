@@ -28,12 +28,7 @@ typedef struct building {
 /* ---- Tensors ---- */
 
 static clf_status add_tensors(const clf_ffn_args *args, clf_plan *plan) {
-    const struct {
-        clf_slot slot;
-        const char *argument;
-        const clf_tensor *tensor;
-        clf_i_access access;
-    } tensors[] = {
+    const clf_i_plan_tensor tensors[] = {
         {CLF_SLOT_X, "x", args->x, CLF_I_READ},
         {CLF_SLOT_WEIGHT1, "weight1", args->weight1, CLF_I_READ},
         {CLF_SLOT_WEIGHT2, "weight2", args->weight2, CLF_I_READ},
@@ -50,14 +45,7 @@ static clf_status add_tensors(const clf_ffn_args *args, clf_plan *plan) {
         {CLF_SLOT_EXPERT_TOKENS, "expert_tokens_tensor", args->expert_tokens_tensor, CLF_I_READ},
         {CLF_SLOT_Y, "y", args->y, CLF_I_WRITE},
     };
-    clf_status status = CLF_SUCCESS;
-    for (size_t i = 0; i < sizeof tensors / sizeof tensors[0] && status == CLF_SUCCESS; ++i) {
-        if (tensors[i].tensor != NULL) {
-            status = clf_i_plan_add_tensor(plan, tensors[i].slot, tensors[i].argument,
-                                           tensors[i].tensor, tensors[i].access);
-        }
-    }
-    return status;
+    return clf_i_plan_add_tensors(plan, tensors, sizeof tensors / sizeof tensors[0]);
 }
 
 static clf_i_gemm_operand operand_of(clf_slot slot, const clf_tensor *tensor) {
@@ -271,10 +259,6 @@ static clf_status add_steps(building *building) {
 
 /* ---- Description ---- */
 
-static double bytes_of(const clf_tensor *tensor) {
-    return (double)clf_i_view_num_elements(tensor) * (double)clf_dtype_bits(tensor->dtype) / 8.0;
-}
-
 /* Every tensor moves once; of the weights, those of experts with tokens, as far as that is known. */
 static void set_cost(const building *building) {
     const clf_i_ffn_request *request = building->request;
@@ -292,25 +276,12 @@ static void set_cost(const building *building) {
         share = (double)busy / (double)experts->count;
     }
     const double bytes =
-        bytes_of(request->args.x) + bytes_of(request->args.y) +
-        share * (bytes_of(request->args.weight1) + bytes_of(request->args.weight2));
+        clf_i_view_bytes(request->args.x) + clf_i_view_bytes(request->args.y) +
+        share * (clf_i_view_bytes(request->args.weight1) + clf_i_view_bytes(request->args.weight2));
     clf_i_plan_set_cost(building->plan, 2.0 * (double)request->num_tokens * products, bytes);
 }
 
 /* ---- The plan ---- */
-
-static clf_status choose_variant(building *building) {
-    static const clf_variant best_first[] = {CLF_VARIANT_CPU, CLF_VARIANT_PORTABLE};
-    enum { NUM_VARIANTS = sizeof best_first / sizeof best_first[0] };
-    clf_i_variant_option options[NUM_VARIANTS];
-    for (size_t i = 0; i < NUM_VARIANTS; ++i) {
-        options[i].variant = best_first[i];
-        options[i].refusal =
-            clf_i_variant_refusal(clf_i_plan_capabilities(building->plan), best_first[i]);
-    }
-    return clf_i_plan_choose_variant(building->plan, building->request->args.variant, options,
-                                     NUM_VARIANTS, &building->variant);
-}
 
 static clf_status fill_plan(building *building) {
     clf_status status = add_tensors(&building->request->args, building->plan);
@@ -318,7 +289,8 @@ static clf_status fill_plan(building *building) {
         status = clf_i_ffn_set_text(building->request, building->plan);
     }
     if (status == CLF_SUCCESS) {
-        status = choose_variant(building);
+        status = clf_i_plan_choose_either_variant(building->plan, building->request->args.variant,
+                                                  &building->variant);
     }
     if (status == CLF_SUCCESS && !building->request->out_is_empty) {
         status = add_steps(building);
@@ -347,10 +319,5 @@ clf_status clf_ffn_plan(clf_device *device, const clf_ffn_args *args, clf_plan *
     }
     clf_i_ffn_request_clear(&request);
     clf_i_release(building.ends);
-    if (status != CLF_SUCCESS) {
-        clf_plan_destroy(building.plan);
-        return status;
-    }
-    *out_plan = building.plan;
-    return CLF_SUCCESS;
+    return clf_i_plan_hand_over(building.plan, status, out_plan);
 }

@@ -2,16 +2,16 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "core/integers.h"
 #include "core/text.h"
 #include "device/plan_builder.h"
+#include "device/step_builder.h"
 #include "floyd/floyd_arguments.h"
 #include "floyd/floyd_method.h"
 #include "floyd/floyd_slab.h"
 #include "floyd/floyd_tiling.h"
 #include "shape/view.h"
 #include "tune/tuning.h"
-
-enum { MAX_DEFINES = 14, MAX_ARGUMENTS = 12 };
 
 /* A plan in the making. */
 typedef struct building {
@@ -24,23 +24,11 @@ typedef struct building {
     size_t workspace;
 } building;
 
-/* One launch in the making; `step` points into the arrays. */
-typedef struct launch {
-    clf_i_define defines[MAX_DEFINES];
-    clf_i_argument arguments[MAX_ARGUMENTS];
-    clf_i_step step;
-} launch;
-
 /* ---- Tensors and the problem in numbers ---- */
 
 static clf_status add_tensors(const clf_i_floyd_request *request, clf_plan *plan) {
     const clf_floyd_attention_args *args = &request->args;
-    const struct {
-        clf_slot slot;
-        const char *argument;
-        const clf_tensor *tensor;
-        clf_i_access access;
-    } tensors[] = {
+    const clf_i_plan_tensor tensors[] = {
         {CLF_SLOT_QUERY, "query", args->query, CLF_I_READ},
         {CLF_SLOT_KEY1, "key1", args->key1, CLF_I_READ},
         {CLF_SLOT_VALUE1, "value1", args->value1, CLF_I_READ},
@@ -51,14 +39,7 @@ static clf_status add_tensors(const clf_i_floyd_request *request, clf_plan *plan
         {CLF_SLOT_SOFTMAX_SUM, "softmax_sum", args->softmax_sum, CLF_I_WRITE},
         {CLF_SLOT_ATTENTION_OUT, "attention_out", args->attention_out, CLF_I_WRITE},
     };
-    clf_status status = CLF_SUCCESS;
-    for (size_t i = 0; i < sizeof tensors / sizeof tensors[0] && status == CLF_SUCCESS; ++i) {
-        if (tensors[i].tensor != NULL) {
-            status = clf_i_plan_add_tensor(plan, tensors[i].slot, tensors[i].argument,
-                                           tensors[i].tensor, tensors[i].access);
-        }
-    }
-    return status;
+    return clf_i_plan_add_tensors(plan, tensors, sizeof tensors / sizeof tensors[0]);
 }
 
 static void copy_strides(const clf_tensor *tensor, int64_t strides[CLF_I_FLOYD_RANK]) {
@@ -96,130 +77,103 @@ static int64_t num_heads(const building *building) {
 static int64_t num_tiles(const building *building) {
     const clf_i_floyd_problem *problem = &building->problem;
     const clf_i_floyd_tiling *tiling = &building->tiling;
-    return (problem->n + tiling->rows_n - 1) / tiling->rows_n *
-           ((problem->m + tiling->rows_m - 1) / tiling->rows_m);
+    return clf_i_divide_up(problem->n, tiling->rows_n) *
+           clf_i_divide_up(problem->m, tiling->rows_m);
 }
 
 /* ---- Launches ---- */
 
-static void add_define(launch *launch, const char *name, int64_t value) {
-    launch->defines[launch->step.num_defines++] = (clf_i_define){name, value};
-}
-
-static void add_argument(launch *launch, clf_i_argument argument) {
-    launch->arguments[launch->step.num_arguments++] = argument;
-}
-
-static void add_slot(launch *launch, clf_slot slot) {
-    add_argument(launch, (clf_i_argument)CLF_I_TENSOR(slot));
-}
-
-static void begin_launch(const building *building, launch *launch, const char *kernel) {
-    memset(launch, 0, sizeof *launch);
-    launch->step.kernel = kernel;
-    launch->step.defines = launch->defines;
-    launch->step.arguments = launch->arguments;
-    add_define(launch, "CLF_DTYPE", building->request->args.query->dtype);
-    add_define(launch, "CLF_FLOYD_DEPTH", building->problem.depth);
+static void begin_launch(const building *building, clf_i_step_builder *launch, const char *kernel) {
+    clf_i_step_begin(launch, kernel);
+    clf_i_step_define(launch, "CLF_DTYPE", building->request->args.query->dtype);
+    clf_i_step_define(launch, "CLF_FLOYD_DEPTH", building->problem.depth);
 }
 
 /* What both kernels of the cpu variant are compiled with: the layout of the workspace. */
-static void add_layout(const building *building, launch *launch) {
-    add_define(launch, "CLF_FLOYD_KEY_VECTORS", building->tiling.key_vectors);
-    add_define(launch, "CLF_FLOYD_DEPTH_VECTORS", building->tiling.depth_vectors);
-    add_define(launch, "CLF_FLOYD_VALUE1_IN_PLACE", building->tiling.value1_in_place);
+static void add_layout(const building *building, clf_i_step_builder *launch) {
+    clf_i_step_define(launch, "CLF_FLOYD_KEY_VECTORS", building->tiling.key_vectors);
+    clf_i_step_define(launch, "CLF_FLOYD_DEPTH_VECTORS", building->tiling.depth_vectors);
+    clf_i_step_define(launch, "CLF_FLOYD_VALUE1_IN_PLACE", building->tiling.value1_in_place);
 }
 
 /* Results that the last-level cache would not keep for whoever reads them are stored past it. */
 static bool is_streaming(const building *building) {
     const clf_floyd_attention_args *args = &building->request->args;
     const clf_tensor *stored[] = {args->attention_out, args->softmax_max, args->softmax_sum};
-    int64_t bytes = 0;
-    for (size_t i = 0; i < sizeof stored / sizeof stored[0]; ++i) {
-        bytes += clf_i_view_num_elements(stored[i]) * (int64_t)clf_dtype_size(stored[i]->dtype);
-    }
-    return bytes >= clf_i_tuning_value(clf_i_plan_device(building->plan), "clf_floyd_attention_cpu",
-                                       "streaming_bytes", 0, INT64_MAX, INT64_C(8) << 20);
+    return clf_i_views_bytes(stored, sizeof stored / sizeof stored[0]) >=
+           (double)clf_i_tuning_value(clf_i_plan_device(building->plan), "clf_floyd_attention_cpu",
+                                      "streaming_bytes", 0, INT64_MAX, INT64_C(8) << 20);
 }
 
-static void add_results(const building *building, launch *launch) {
+static void add_results(const building *building, clf_i_step_builder *launch) {
     const clf_floyd_attention_args *args = &building->request->args;
-    add_define(launch, "CLF_FLOYD_MASK", building->request->geometry.has_mask);
-    add_define(launch, "CLF_FLOYD_OUT_FLOAT",
-               args->attention_out->dtype == CLF_DTYPE_FP32 &&
-                   args->query->dtype != CLF_DTYPE_FP32);
+    clf_i_step_define(launch, "CLF_FLOYD_MASK", building->request->geometry.has_mask);
+    clf_i_step_define(launch, "CLF_FLOYD_OUT_FLOAT",
+                      args->attention_out->dtype == CLF_DTYPE_FP32 &&
+                          args->query->dtype != CLF_DTYPE_FP32);
     if (building->request->geometry.has_mask) {
-        add_slot(launch, CLF_SLOT_ATTEN_MASK);
+        clf_i_step_slot(launch, CLF_SLOT_ATTEN_MASK);
     }
-    add_slot(launch, CLF_SLOT_ATTENTION_OUT);
-    add_slot(launch, CLF_SLOT_SOFTMAX_MAX);
-    add_slot(launch, CLF_SLOT_SOFTMAX_SUM);
+    clf_i_step_slot(launch, CLF_SLOT_ATTENTION_OUT);
+    clf_i_step_slot(launch, CLF_SLOT_SOFTMAX_MAX);
+    clf_i_step_slot(launch, CLF_SLOT_SOFTMAX_SUM);
 }
 
 static clf_status launch_portable(const building *building) {
     const clf_i_floyd_tiling *tiling = &building->tiling;
-    launch launch;
+    clf_i_step_builder launch;
     begin_launch(building, &launch, "clf_floyd_attention_portable");
-    add_define(&launch, "CLF_FLOYD_LANES", tiling->lanes);
-    add_define(&launch, "CLF_FLOYD_KEY_TILE", tiling->key_tile);
-    add_define(&launch, "CLF_FLOYD_DEPTH_CHUNK", tiling->depth_chunk);
-    add_slot(&launch, CLF_SLOT_QUERY);
-    add_slot(&launch, CLF_SLOT_KEY1);
-    add_slot(&launch, CLF_SLOT_VALUE1);
-    add_slot(&launch, CLF_SLOT_KEY2);
-    add_slot(&launch, CLF_SLOT_VALUE2);
+    clf_i_step_define(&launch, "CLF_FLOYD_LANES", tiling->lanes);
+    clf_i_step_define(&launch, "CLF_FLOYD_KEY_TILE", tiling->key_tile);
+    clf_i_step_define(&launch, "CLF_FLOYD_DEPTH_CHUNK", tiling->depth_chunk);
+    clf_i_step_slot(&launch, CLF_SLOT_QUERY);
+    clf_i_step_slot(&launch, CLF_SLOT_KEY1);
+    clf_i_step_slot(&launch, CLF_SLOT_VALUE1);
+    clf_i_step_slot(&launch, CLF_SLOT_KEY2);
+    clf_i_step_slot(&launch, CLF_SLOT_VALUE2);
     add_results(building, &launch);
-    add_argument(&launch, (clf_i_argument)CLF_I_VALUE(building->problem));
-    launch.step.dimensions = 1;
-    launch.step.local[0] = (size_t)(tiling->rows_n / 2 * tiling->rows_m / 2 * tiling->lanes);
-    launch.step.global[0] =
-        (size_t)(num_tiles(building) * num_heads(building)) * launch.step.local[0];
+    clf_i_step_argument(&launch, (clf_i_argument)CLF_I_VALUE(building->problem));
+    clf_i_step_groups(&launch, num_tiles(building) * num_heads(building),
+                      tiling->rows_n / 2 * tiling->rows_m / 2 * tiling->lanes);
     launch.step.local_memory = tiling->local_memory;
     return clf_i_plan_add_step(building->plan, &launch.step);
 }
 
 static clf_status launch_pack(const building *building, int64_t first_head, int64_t heads) {
     const clf_i_floyd_problem *problem = &building->problem;
-    launch launch;
+    clf_i_step_builder launch;
     begin_launch(building, &launch, "clf_floyd_pack_cpu");
     add_layout(building, &launch);
-    add_slot(&launch, CLF_SLOT_KEY1);
-    add_slot(&launch, CLF_SLOT_VALUE1);
-    add_slot(&launch, CLF_SLOT_KEY2);
-    add_slot(&launch, CLF_SLOT_VALUE2);
-    add_argument(&launch, (clf_i_argument)CLF_I_WORKSPACE(building->workspace));
-    add_argument(&launch, (clf_i_argument)CLF_I_VALUE(building->problem));
-    add_argument(&launch, (clf_i_argument)CLF_I_VALUE(first_head));
-    launch.step.dimensions = 2;
-    launch.step.global[0] =
-        (size_t)(problem->n + 2 * problem->m + (building->tiling.value1_in_place ? 0 : problem->n));
-    launch.step.global[1] = (size_t)heads;
-    launch.step.local[0] = 1;
-    launch.step.local[1] = 1;
+    clf_i_step_slot(&launch, CLF_SLOT_KEY1);
+    clf_i_step_slot(&launch, CLF_SLOT_VALUE1);
+    clf_i_step_slot(&launch, CLF_SLOT_KEY2);
+    clf_i_step_slot(&launch, CLF_SLOT_VALUE2);
+    clf_i_step_argument(&launch, (clf_i_argument)CLF_I_WORKSPACE(building->workspace));
+    clf_i_step_argument(&launch, (clf_i_argument)CLF_I_VALUE(building->problem));
+    clf_i_step_argument(&launch, (clf_i_argument)CLF_I_VALUE(first_head));
+    clf_i_step_items(
+        &launch, problem->n + 2 * problem->m + (building->tiling.value1_in_place ? 0 : problem->n),
+        heads);
     return clf_i_plan_add_step(building->plan, &launch.step);
 }
 
 static clf_status launch_tiles(const building *building, int64_t first_head, int64_t heads) {
     const clf_i_floyd_tiling *tiling = &building->tiling;
-    launch launch;
+    clf_i_step_builder launch;
     begin_launch(building, &launch, "clf_floyd_attention_cpu");
     add_layout(building, &launch);
-    add_define(&launch, "CLF_FLOYD_ROWS_N", tiling->rows_n);
-    add_define(&launch, "CLF_FLOYD_ROWS_M", tiling->rows_m);
-    add_define(&launch, "CLF_FLOYD_SCORE_ROWS", tiling->score_rows);
-    add_define(&launch, "CLF_FLOYD_OUT_ROWS", tiling->out_rows);
-    add_define(&launch, "CLF_FLOYD_STREAMING", is_streaming(building));
-    add_slot(&launch, CLF_SLOT_QUERY);
-    add_slot(&launch, CLF_SLOT_VALUE1);
+    clf_i_step_define(&launch, "CLF_FLOYD_ROWS_N", tiling->rows_n);
+    clf_i_step_define(&launch, "CLF_FLOYD_ROWS_M", tiling->rows_m);
+    clf_i_step_define(&launch, "CLF_FLOYD_SCORE_ROWS", tiling->score_rows);
+    clf_i_step_define(&launch, "CLF_FLOYD_OUT_ROWS", tiling->out_rows);
+    clf_i_step_define(&launch, "CLF_FLOYD_STREAMING", is_streaming(building));
+    clf_i_step_slot(&launch, CLF_SLOT_QUERY);
+    clf_i_step_slot(&launch, CLF_SLOT_VALUE1);
     add_results(building, &launch);
-    add_argument(&launch, (clf_i_argument)CLF_I_WORKSPACE(building->workspace));
-    add_argument(&launch, (clf_i_argument)CLF_I_VALUE(building->problem));
-    add_argument(&launch, (clf_i_argument)CLF_I_VALUE(first_head));
-    launch.step.dimensions = 2;
-    launch.step.global[0] = (size_t)num_tiles(building);
-    launch.step.global[1] = (size_t)heads;
-    launch.step.local[0] = 1;
-    launch.step.local[1] = 1;
+    clf_i_step_argument(&launch, (clf_i_argument)CLF_I_WORKSPACE(building->workspace));
+    clf_i_step_argument(&launch, (clf_i_argument)CLF_I_VALUE(building->problem));
+    clf_i_step_argument(&launch, (clf_i_argument)CLF_I_VALUE(first_head));
+    clf_i_step_items(&launch, num_tiles(building), heads);
     launch.step.local_memory = tiling->local_memory;
     return clf_i_plan_add_step(building->plan, &launch.step);
 }
@@ -247,20 +201,14 @@ static clf_status launch_cpu(building *building) {
 static clf_status set_parameters(const building *building) {
     const clf_i_floyd_tiling *tiling = &building->tiling;
     const bool is_cpu = building->variant == CLF_VARIANT_CPU;
-    const struct {
-        const char *name;
-        int64_t value;
-    } parameters[] = {
+    const clf_i_plan_parameter parameters[] = {
         {"rows_n_per_tile", tiling->rows_n},
         {"rows_m_per_tile", tiling->rows_m},
         {"keys_per_block", is_cpu ? 16 * tiling->key_vectors : tiling->key_tile},
         {"heads_per_step", is_cpu ? tiling->heads_per_step : num_heads(building)},
     };
-    clf_status status = CLF_SUCCESS;
-    for (size_t i = 0; i < sizeof parameters / sizeof parameters[0] && status == CLF_SUCCESS; ++i) {
-        status = clf_i_plan_set_parameter(building->plan, parameters[i].name, parameters[i].value);
-    }
-    return status;
+    return clf_i_plan_set_parameters(building->plan, parameters,
+                                     sizeof parameters / sizeof parameters[0]);
 }
 
 /* Four products of 2 N M K D operations. Every tensor moves once. */
@@ -270,17 +218,10 @@ static void set_cost(const building *building) {
     const clf_tensor *moved[] = {args->query,         args->key1,        args->value1,
                                  args->key2,          args->value2,      args->atten_mask,
                                  args->attention_out, args->softmax_max, args->softmax_sum};
-    double bytes = 0.0;
-    for (size_t i = 0; i < sizeof moved / sizeof moved[0]; ++i) {
-        if (moved[i] != NULL) {
-            bytes +=
-                (double)clf_i_view_num_elements(moved[i]) * (double)clf_dtype_size(moved[i]->dtype);
-        }
-    }
     clf_i_plan_set_cost(building->plan,
                         8.0 * (double)num_heads(building) * (double)problem->n *
                             (double)problem->m * (double)problem->k * (double)problem->depth,
-                        bytes);
+                        clf_i_views_bytes(moved, sizeof moved / sizeof moved[0]));
 }
 
 static clf_status set_text(const building *building) {
@@ -297,59 +238,34 @@ static clf_status set_text(const building *building) {
 
 /* ---- The plan ---- */
 
-static clf_status choose_fused_variant(building *building) {
-    const clf_i_capabilities *capabilities = clf_i_plan_capabilities(building->plan);
-    const clf_floyd_attention_args *args = &building->request->args;
-    const clf_device *device = clf_i_plan_device(building->plan);
-    const clf_i_floyd_tiling *cpu = &building->tiling;
-    clf_i_variant_option options[] = {
-        {CLF_VARIANT_CPU, clf_i_variant_refusal(capabilities, CLF_VARIANT_CPU)},
-        {CLF_VARIANT_PORTABLE, clf_i_variant_refusal(capabilities, CLF_VARIANT_PORTABLE)},
-    };
-    if (options[0].refusal == NULL && cpu->heads_per_step == 0) {
-        options[0].refusal = "workspace_limit is less than the keys and values of one head need";
-    }
-    if (options[0].refusal == NULL && cpu->local_memory > capabilities->local_memory) {
-        options[0].refusal = "the device has too little local memory for a tile";
-    }
-    const clf_status status =
-        clf_i_plan_choose_variant(building->plan, args->variant, options,
-                                  sizeof options / sizeof options[0], &building->variant);
-    if (building->variant != CLF_VARIANT_CPU) {
-        building->tiling = clf_i_floyd_tiling_portable(device);
-    }
-    return status;
+static clf_i_floyd_tiling tiling_within(const building *building, size_t workspace_limit) {
+    return clf_i_floyd_tiling_cpu(clf_i_plan_device(building->plan), &building->problem,
+                                  building->request->args.query->dtype == CLF_DTYPE_FP32,
+                                  workspace_limit);
 }
 
-/* Which variant, then which method. */
 static clf_status choose_way(building *building) {
     const clf_floyd_attention_args *args = &building->request->args;
-    const clf_device *device = clf_i_plan_device(building->plan);
-    const bool is_fp32 = args->query->dtype == CLF_DTYPE_FP32;
-    const clf_i_floyd_slab_estimate slab = clf_i_floyd_slab_estimate_forward(building->request);
-    building->tiling =
-        clf_i_floyd_tiling_cpu(device, &building->problem, is_fp32, args->workspace_limit);
-    const bool needs_slab = clf_i_floyd_needs_slab(building->plan, args->method, args->variant,
-                                                   building->tiling.heads_per_step > 0, &slab);
-    if (needs_slab) {
-        building->tiling = clf_i_floyd_tiling_cpu(device, &building->problem, is_fp32, 0);
-    }
-    const size_t fused_workspace =
-        (size_t)building->tiling.heads_per_step * building->tiling.head_workspace;
-    const clf_status status =
-        needs_slab
-            ? clf_i_floyd_choose_slab_variant(building->plan, args->variant, &building->variant)
-            : choose_fused_variant(building);
-    const clf_i_floyd_methods methods = {
-        .wanted = needs_slab ? CLF_FLOYD_METHOD_SLAB : args->method,
-        .fused_variant = building->variant,
-        .fused_workspace = building->variant == CLF_VARIANT_CPU ? fused_workspace : 0,
-        .slab = slab,
-        .fused_kernel = "clf_floyd_attention_portable",
+    building->tiling = tiling_within(building, args->workspace_limit);
+    const bool fits = building->tiling.heads_per_step > 0;
+    const clf_i_floyd_tiling fused = fits ? building->tiling : tiling_within(building, 0);
+    const clf_i_floyd_ways ways = {
+        .wanted_method = args->method,
+        .wanted_variant = args->variant,
+        .limit_refusal =
+            fits ? NULL : "workspace_limit is less than the keys and values of one head need",
+        .tile_refusal = "the device has too little local memory for a tile",
+        .local_memory = fused.local_memory,
+        .workspace = (size_t)fused.heads_per_step * fused.head_workspace,
+        .portable_kernel = "clf_floyd_attention_portable",
+        .slab = clf_i_floyd_slab_estimate_forward(building->request),
     };
-    return status == CLF_SUCCESS
-               ? clf_i_floyd_choose_method(building->plan, &methods, &building->method)
-               : status;
+    const clf_status status =
+        clf_i_floyd_choose_way(building->plan, &ways, &building->variant, &building->method);
+    if (building->variant != CLF_VARIANT_CPU) {
+        building->tiling = clf_i_floyd_tiling_portable(clf_i_plan_device(building->plan));
+    }
+    return status;
 }
 
 static clf_status add_steps(building *building) {
@@ -396,10 +312,5 @@ clf_status clf_floyd_attention_plan(clf_device *device, const clf_floyd_attentio
     if (status == CLF_SUCCESS) {
         status = fill_plan(&building);
     }
-    if (status != CLF_SUCCESS) {
-        clf_plan_destroy(building.plan);
-        return status;
-    }
-    *out_plan = building.plan;
-    return CLF_SUCCESS;
+    return clf_i_plan_hand_over(building.plan, status, out_plan);
 }

@@ -1,6 +1,7 @@
 /* Tile sizes. The formulas of local memory and workspace are those of the kernels' head comments. */
 #include "floyd/floyd_gradient_tiling.h"
 
+#include "core/integers.h"
 #include "floyd/floyd_tiling.h"
 #include "tune/tuning.h"
 
@@ -10,22 +11,6 @@
 #define WIDE        16  /* keys or depths in a vector */
 #define SUM_VECTORS 16  /* of sums in registers, about */
 #define MOST_STEPS  512 /* of a few heads each, if the workspace allows */
-
-static int64_t smaller(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-static int64_t larger(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
-
-static int64_t divide_up(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
-static int64_t round_up(int64_t value, int64_t multiple) {
-    return divide_up(value, multiple) * multiple;
-}
 
 /* The block of keys with the least work, the padding of K included. Percent: what a size costs
  * beside that; short blocks load and store sums of grad_query more often. */
@@ -39,7 +24,7 @@ static int64_t choose_key_vectors(const clf_i_floyd_sizes *sizes) {
     int64_t least = INT64_MAX;
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; ++i) {
         const int64_t percent = sizes->depth <= 64 ? blocks[i].shallow : blocks[i].deep;
-        const int64_t cost = round_up(sizes->k, WIDE * blocks[i].vectors) * percent;
+        const int64_t cost = clf_i_round_up(sizes->k, WIDE * blocks[i].vectors) * percent;
         if (cost < least) {
             least = cost;
             best = blocks[i].vectors;
@@ -49,7 +34,7 @@ static int64_t choose_key_vectors(const clf_i_floyd_sizes *sizes) {
 }
 
 static int64_t padded_depth(const clf_i_floyd_sizes *sizes, const clf_i_floyd_grad_tiling *tiling) {
-    return round_up(sizes->depth, WIDE * tiling->depth_vectors);
+    return clf_i_round_up(sizes->depth, WIDE * tiling->depth_vectors);
 }
 
 static size_t cpu_local_memory(const clf_i_floyd_sizes *sizes,
@@ -72,16 +57,16 @@ static void choose_blocks(const clf_device *device, const clf_i_floyd_sizes *siz
     tiling->out_rows = tiling->depth_vectors > 2 ? 4 : 8;
     tiling->key_vectors =
         clf_i_tuning_value(device, CPU, "key_vectors", 1, 16, choose_key_vectors(sizes));
-    tiling->chunk = smaller(clf_i_tuning_value(device, CPU, "chunk", 8, 512, 64),
-                            round_up(larger(sizes->n, sizes->m), 8));
+    tiling->chunk = clf_i_smaller(clf_i_tuning_value(device, CPU, "chunk", 8, 512, 64),
+                                  clf_i_round_up(clf_i_larger(sizes->n, sizes->m), 8));
     while (cpu_local_memory(sizes, tiling) > most && tiling->chunk > 16) {
-        tiling->chunk = round_up(tiling->chunk / 2, 8);
+        tiling->chunk = clf_i_round_up(tiling->chunk / 2, 8);
     }
     while (cpu_local_memory(sizes, tiling) > most && tiling->key_vectors > 1) {
         tiling->key_vectors /= 2;
     }
     tiling->panel_vectors = tiling->key_vectors % 4 == 0 ? 4 : tiling->key_vectors % 2 == 0 ? 2 : 1;
-    tiling->score_rows = smaller(SUM_VECTORS / tiling->panel_vectors, 8);
+    tiling->score_rows = clf_i_smaller(SUM_VECTORS / tiling->panel_vectors, 8);
     tiling->local_memory = cpu_local_memory(sizes, tiling);
 }
 
@@ -92,7 +77,7 @@ static size_t place_slab(const clf_i_floyd_sizes *sizes, int64_t slab_n,
     const int64_t depth = padded_depth(sizes, tiling);
     const int64_t slab = slab_n * (sizes->m + 1) * keys;
     tiling->slab_n = slab_n;
-    tiling->query = round_up(3 * sizes->m * sizes->n, WIDE);
+    tiling->query = clf_i_round_up(3 * sizes->m * sizes->n, WIDE);
     tiling->scores = tiling->query + sizes->n * (sizes->m + 1) * depth;
     tiling->dp = tiling->scores + slab;
     tiling->keys = tiling->dp + slab;
@@ -106,11 +91,11 @@ static void choose_slab(const clf_device *device, const clf_i_floyd_sizes *sizes
     const int64_t most =
         clf_i_tuning_value(device, CPU, "slab", 1 << 20, INT64_C(1) << 32, INT64_C(1) << 27);
     const int64_t row = 2 * (int64_t)sizeof(float) * (sizes->m + 1) * WIDE * tiling->key_vectors;
-    int64_t parts = divide_up(sizes->n, larger(1, most / row));
-    size_t bytes = place_slab(sizes, divide_up(sizes->n, parts), tiling);
+    int64_t parts = clf_i_divide_up(sizes->n, clf_i_larger(1, most / row));
+    size_t bytes = place_slab(sizes, clf_i_divide_up(sizes->n, parts), tiling);
     while (workspace_limit > 0 && bytes > workspace_limit && tiling->slab_n > 1) {
         parts *= 2;
-        bytes = place_slab(sizes, divide_up(sizes->n, parts), tiling);
+        bytes = place_slab(sizes, clf_i_divide_up(sizes->n, parts), tiling);
     }
     if (workspace_limit > 0 && bytes > workspace_limit) {
         tiling->slab_n = 0;
@@ -125,13 +110,13 @@ static int64_t choose_heads(const clf_device *device, const clf_i_floyd_sizes *s
     const int64_t most = INT64_C(1) << 27;
     const int64_t head = (int64_t)sizeof(float) * tiling->head_pitch;
     const int64_t all = sizes->batches * sizes->heads;
-    int64_t heads = larger(1, cached / head);
-    heads = larger(heads, smaller(most / head, all / MOST_STEPS));
+    int64_t heads = clf_i_larger(1, cached / head);
+    heads = clf_i_larger(heads, clf_i_smaller(most / head, all / MOST_STEPS));
     if (workspace_limit > 0) {
         const size_t fitting = workspace_limit / (size_t)head;
         heads = fitting < (size_t)heads ? (int64_t)fitting : heads;
     }
-    return smaller(heads, all);
+    return clf_i_smaller(heads, all);
 }
 
 clf_i_floyd_grad_tiling clf_i_floyd_grad_tiling_cpu(const clf_device *device,

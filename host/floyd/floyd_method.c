@@ -10,55 +10,60 @@ void clf_i_floyd_method_append(clf_floyd_method wanted, clf_i_text *text) {
     }
 }
 
-bool clf_i_floyd_needs_slab(const clf_plan *plan, clf_floyd_method wanted, clf_variant variant,
-                            bool fused_fits, const clf_i_floyd_slab_estimate *slab) {
-    const bool is_open = wanted == CLF_FLOYD_METHOD_AUTO && variant != CLF_VARIANT_PORTABLE;
+/* Whether slabs are settled before a variant is chosen. */
+static bool needs_slab(const clf_plan *plan, const clf_i_floyd_ways *ways) {
+    const bool is_open = ways->wanted_method == CLF_FLOYD_METHOD_AUTO &&
+                         ways->wanted_variant != CLF_VARIANT_PORTABLE;
     const bool has_cpu =
         clf_i_variant_refusal(clf_i_plan_capabilities(plan), CLF_VARIANT_CPU) == NULL;
-    return wanted == CLF_FLOYD_METHOD_SLAB ||
-           (is_open && has_cpu && !fused_fits && slab->slab_n > 0);
+    return ways->wanted_method == CLF_FLOYD_METHOD_SLAB ||
+           (is_open && has_cpu && ways->limit_refusal != NULL && ways->slab.slab_n > 0);
 }
 
-clf_status clf_i_floyd_choose_slab_variant(clf_plan *plan, clf_variant wanted,
-                                           clf_variant *out_variant) {
+static clf_status choose_fused_variant(clf_plan *plan, const clf_i_floyd_ways *ways,
+                                       clf_variant *out_variant) {
     const clf_i_capabilities *capabilities = clf_i_plan_capabilities(plan);
+    const char *cpu_refusal = clf_i_variant_refusal(capabilities, CLF_VARIANT_CPU);
+    if (cpu_refusal == NULL) {
+        cpu_refusal = ways->limit_refusal;
+    }
+    if (cpu_refusal == NULL && ways->local_memory > capabilities->local_memory) {
+        cpu_refusal = ways->tile_refusal;
+    }
     const clf_i_variant_option options[] = {
-        {CLF_VARIANT_CPU, clf_i_variant_refusal(capabilities, CLF_VARIANT_CPU)},
+        {CLF_VARIANT_CPU, cpu_refusal},
         {CLF_VARIANT_PORTABLE, clf_i_variant_refusal(capabilities, CLF_VARIANT_PORTABLE)},
     };
-    return clf_i_plan_choose_variant(plan, wanted, options, sizeof options / sizeof options[0],
-                                     out_variant);
+    return clf_i_plan_choose_variant(plan, ways->wanted_variant, options,
+                                     sizeof options / sizeof options[0], out_variant);
 }
 
 /* The portable kernels add and multiply what they have just read from local memory; matrix products
  * read less of it, but all scores go through global memory, which GPUs have the bandwidth for. */
-static bool prefers_slab(const clf_plan *plan, const char *kernel) {
+static bool prefers_slab(const clf_plan *plan, const clf_i_floyd_ways *ways) {
     const bool is_gpu = clf_i_plan_capabilities(plan)->type == CLF_I_DEVICE_GPU;
-    return clf_i_tuning_value(clf_i_plan_device(plan), kernel, "prefers_slab", 0, 1, is_gpu) != 0;
+    return ways->slab.slab_n > 0 &&
+           clf_i_tuning_value(clf_i_plan_device(plan), ways->portable_kernel, "prefers_slab", 0, 1,
+                              is_gpu) != 0;
 }
 
-static bool takes_slab(const clf_plan *plan, const clf_i_floyd_methods *methods) {
-    if (methods->wanted != CLF_FLOYD_METHOD_AUTO) {
-        return methods->wanted == CLF_FLOYD_METHOD_SLAB;
+clf_status clf_i_floyd_choose_way(clf_plan *plan, const clf_i_floyd_ways *ways,
+                                  clf_variant *out_variant, clf_floyd_method *out_method) {
+    bool is_slab = needs_slab(plan, ways);
+    const clf_status status =
+        is_slab ? clf_i_plan_choose_either_variant(plan, ways->wanted_variant, out_variant)
+                : choose_fused_variant(plan, ways, out_variant);
+    if (status != CLF_SUCCESS) {
+        return status;
     }
-    return methods->fused_variant != CLF_VARIANT_CPU && methods->slab.slab_n > 0 &&
-           prefers_slab(plan, methods->fused_kernel);
-}
-
-clf_status clf_i_floyd_choose_method(clf_plan *plan, const clf_i_floyd_methods *methods,
-                                     clf_floyd_method *out_method) {
-    *out_method = takes_slab(plan, methods) ? CLF_FLOYD_METHOD_SLAB : CLF_FLOYD_METHOD_FUSED;
-    const struct {
-        const char *name;
-        int64_t value;
-    } parameters[] = {
+    is_slab |= ways->wanted_method == CLF_FLOYD_METHOD_AUTO && *out_variant != CLF_VARIANT_CPU &&
+               prefers_slab(plan, ways);
+    *out_method = is_slab ? CLF_FLOYD_METHOD_SLAB : CLF_FLOYD_METHOD_FUSED;
+    const size_t fused_workspace = *out_variant == CLF_VARIANT_CPU ? ways->workspace : 0;
+    const clf_i_plan_parameter parameters[] = {
         {"method", *out_method},
-        {"fused_workspace", (int64_t)methods->fused_workspace},
-        {"slab_workspace", (int64_t)methods->slab.workspace},
+        {"fused_workspace", (int64_t)fused_workspace},
+        {"slab_workspace", (int64_t)ways->slab.workspace},
     };
-    clf_status status = CLF_SUCCESS;
-    for (size_t i = 0; i < sizeof parameters / sizeof parameters[0] && status == CLF_SUCCESS; ++i) {
-        status = clf_i_plan_set_parameter(plan, parameters[i].name, parameters[i].value);
-    }
-    return status;
+    return clf_i_plan_set_parameters(plan, parameters, sizeof parameters / sizeof parameters[0]);
 }

@@ -13,29 +13,26 @@
 /* " --method slab" for the plan's problem, if the caller wants one. */
 void clf_i_floyd_method_append(clf_floyd_method wanted, clf_i_text *text);
 
-/* Whether slabs are settled before a variant is chosen: they are wanted, or fit a workspace_limit that
- * the fused kernel of variant cpu, which is not ruled out else, does not. */
-bool clf_i_floyd_needs_slab(const clf_plan *plan, clf_floyd_method wanted, clf_variant variant,
-                            bool fused_fits, const clf_i_floyd_slab_estimate *slab);
-
-/* What a call would take of either. */
-typedef struct clf_i_floyd_methods {
-    clf_floyd_method wanted;   /* SLAB, too, where it is needed */
-    clf_variant fused_variant; /* chosen, unless slabs are wanted */
-    size_t fused_workspace;    /* of that variant */
+/* What a call would take of either, and what the choice goes by. */
+typedef struct clf_i_floyd_ways {
+    clf_floyd_method wanted_method;
+    clf_variant wanted_variant;
+    /* Fused by variant cpu. */
+    const char *limit_refusal; /* NULL: it fits the workspace_limit */
+    const char *tile_refusal;  /* if the device has less local memory than that */
+    size_t local_memory;
+    size_t workspace; /* without a limit, if it does not fit that */
+    /* Fused by variant portable: its tuned parameter prefers_slab decides. */
+    const char *portable_kernel;
     clf_i_floyd_slab_estimate slab;
-    const char *fused_kernel; /* portable: its tuned parameter prefers_slab decides */
-} clf_i_floyd_methods;
+} clf_i_floyd_ways;
 
 /*
- * The variants of slabs, which run wherever matrix products do: chosen if slabs are wanted.
+ * Slabs run in both variants, wherever matrix products do. Taken is what is wanted; else fused by
+ * variant cpu, or slabs where only they fit the workspace_limit; else slabs if the tuned parameter
+ * prefers them and they fit. Describes the choice.
  */
-clf_status clf_i_floyd_choose_slab_variant(clf_plan *plan, clf_variant wanted,
-                                           clf_variant *out_variant);
-
-/* The wanted one; else fused by variant cpu; else, slabs if a tuned parameter prefers them and they
- * fit the limit. Describes the choice. */
-clf_status clf_i_floyd_choose_method(clf_plan *plan, const clf_i_floyd_methods *methods,
-                                     clf_floyd_method *out_method);
+clf_status clf_i_floyd_choose_way(clf_plan *plan, const clf_i_floyd_ways *ways,
+                                  clf_variant *out_variant, clf_floyd_method *out_method);
 
 #endif

@@ -11,16 +11,10 @@
 
 #define NUM_TENSORS 15
 
-typedef struct tensor_entry {
-    clf_slot slot;
-    const char *argument;
-    const clf_tensor *tensor; /* NULL: an atten_mask that was not given */
-    clf_i_access access;
-} tensor_entry;
-
-static void list_tensors(const clf_i_floyd_grad_request *request, tensor_entry list[NUM_TENSORS]) {
+static void list_tensors(const clf_i_floyd_grad_request *request,
+                         clf_i_plan_tensor list[NUM_TENSORS]) {
     const clf_floyd_attention_grad_args *args = &request->args;
-    const tensor_entry all[NUM_TENSORS] = {
+    const clf_i_plan_tensor all[NUM_TENSORS] = {
         {CLF_SLOT_QUERY, "query", args->query, CLF_I_READ},
         {CLF_SLOT_KEY1, "key1", args->key1, CLF_I_READ},
         {CLF_SLOT_VALUE1, "value1", args->value1, CLF_I_READ},
@@ -41,27 +35,17 @@ static void list_tensors(const clf_i_floyd_grad_request *request, tensor_entry l
 }
 
 clf_status clf_i_floyd_planes_add_tensors(const clf_i_floyd_grad_request *request, clf_plan *plan) {
-    tensor_entry list[NUM_TENSORS];
+    clf_i_plan_tensor list[NUM_TENSORS];
     list_tensors(request, list);
-    clf_status status = CLF_SUCCESS;
-    for (size_t i = 0; i < NUM_TENSORS && status == CLF_SUCCESS; ++i) {
-        if (list[i].tensor != NULL) {
-            status = clf_i_plan_add_tensor(plan, list[i].slot, list[i].argument, list[i].tensor,
-                                           list[i].access);
-        }
-    }
-    return status;
+    return clf_i_plan_add_tensors(plan, list, NUM_TENSORS);
 }
 
 double clf_i_floyd_planes_bytes(const clf_i_floyd_grad_request *request) {
-    tensor_entry list[NUM_TENSORS];
+    clf_i_plan_tensor list[NUM_TENSORS];
     list_tensors(request, list);
     double bytes = 0.0;
     for (size_t i = 0; i < NUM_TENSORS; ++i) {
-        if (list[i].tensor != NULL) {
-            bytes += (double)clf_i_view_num_elements(list[i].tensor) *
-                     (double)clf_dtype_size(list[i].tensor->dtype);
-        }
+        bytes += clf_i_view_bytes(list[i].tensor);
     }
     return bytes;
 }
@@ -93,7 +77,7 @@ const clf_i_floyd_plane *clf_i_floyd_plane_of(char one, char other) {
 }
 
 /* Strides of B, H, `first`, the plane's other axis, and the last one. */
-static void set_strides(const tensor_entry *list, clf_slot slot, size_t plane, char first,
+static void set_strides(const clf_i_plan_tensor *list, clf_slot slot, size_t plane, char first,
                         int64_t strides[RANK]) {
     for (size_t i = 0; i < NUM_TENSORS; ++i) {
         if (list[i].slot == slot) {
@@ -107,8 +91,8 @@ static void set_strides(const tensor_entry *list, clf_slot slot, size_t plane, c
     }
 }
 
-static void set_plane(const tensor_entry *list, char first, char second, int64_t operands[2][RANK],
-                      int64_t gradients[2][RANK]) {
+static void set_plane(const clf_i_plan_tensor *list, char first, char second,
+                      int64_t operands[2][RANK], int64_t gradients[2][RANK]) {
     const size_t number = find_plane(first, second);
     const clf_i_floyd_plane *plane = &planes[number].plane;
     for (int i = 0; i < 2; ++i) {
@@ -133,7 +117,7 @@ clf_i_floyd_grad_problem clf_i_floyd_planes_problem(const clf_i_floyd_grad_reque
     const size_t of_query = find_plane('N', 'M');
     /* On query's plane, whose first axis is x or y. */
     const char first = roles->x == 'K' ? roles->y : roles->x;
-    tensor_entry list[NUM_TENSORS];
+    clf_i_plan_tensor list[NUM_TENSORS];
     clf_i_floyd_grad_problem problem;
     memset(&problem, 0, sizeof problem);
     list_tensors(request, list);

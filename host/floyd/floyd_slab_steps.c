@@ -4,22 +4,19 @@
 #include <string.h>
 
 #include "core/failure.h"
+#include "core/integers.h"
 
 #define ALIGNMENT 128 /* of the workspace's parts */
 
 enum { COPY_COLUMNS = 16, COPY_ROWS = 4, LANES = 64, ROWS_PER_GROUP = 16, WIDE = 16 };
-
-static int64_t round_up(int64_t value, int64_t multiple) {
-    return (value + multiple - 1) / multiple * multiple;
-}
 
 /* ---- Sizes ---- */
 
 void clf_i_floyd_slab_begin(clf_i_floyd_slab_plan *slabs, const clf_i_floyd_geometry *geometry) {
     memset(slabs, 0, sizeof *slabs);
     slabs->geometry = geometry;
-    slabs->depth_pitch = round_up(geometry->sizes.depth, 4);
-    slabs->key_pitch = round_up(geometry->sizes.k, WIDE);
+    slabs->depth_pitch = clf_i_round_up(geometry->sizes.depth, 4);
+    slabs->key_pitch = clf_i_round_up(geometry->sizes.k, WIDE);
 }
 
 /* As products want it: dense along D, and one step of at least D from row to row. */
@@ -90,8 +87,8 @@ int64_t clf_i_floyd_slab_fit(const clf_i_floyd_slab_plan *slabs,
         return fitting < all ? fitting : all;
     }
     /* As many slabs, of sizes as equal as can be. */
-    const int64_t num_slabs = (all + fitting - 1) / fitting;
-    return (all + num_slabs - 1) / num_slabs;
+    const int64_t num_slabs = clf_i_divide_up(all, fitting);
+    return clf_i_divide_up(all, num_slabs);
 }
 
 size_t clf_i_floyd_slab_workspace(const clf_i_floyd_slab_bytes *bytes, int64_t slab_n) {
@@ -238,8 +235,8 @@ clf_status clf_i_floyd_slab_add_copy(const clf_i_floyd_slab_plan *slabs,
         .arguments = arguments,
         .num_arguments = num_arguments,
         .dimensions = 3,
-        .global = {(size_t)round_up(copy->sizes[2], COPY_COLUMNS),
-                   (size_t)round_up(copy->sizes[1], COPY_ROWS), (size_t)copy->sizes[0]},
+        .global = {(size_t)clf_i_round_up(copy->sizes[2], COPY_COLUMNS),
+                   (size_t)clf_i_round_up(copy->sizes[1], COPY_ROWS), (size_t)copy->sizes[0]},
         .local = {COPY_COLUMNS, COPY_ROWS, 1},
     };
     return clf_i_plan_add_step(slabs->plan, &step);
@@ -328,8 +325,7 @@ clf_status clf_i_floyd_slab_add_rows(const clf_i_floyd_slab_plan *slabs, const c
         .arguments = arguments,
         .num_arguments = num_arguments,
         .dimensions = 1,
-        .global = {(size_t)((rows->num_rows + rows->rows_per_group - 1) / rows->rows_per_group) *
-                   lanes},
+        .global = {(size_t)clf_i_divide_up(rows->num_rows, rows->rows_per_group) * lanes},
         .local = {lanes},
         .local_memory = sizeof(float) * (lanes + 8),
     };

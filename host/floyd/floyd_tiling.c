@@ -1,6 +1,7 @@
 /* Tile sizes. The formulas of local memory and workspace are those of the kernels' head comments. */
 #include "floyd/floyd_tiling.h"
 
+#include "core/integers.h"
 #include "tune/tuning.h"
 
 #define WIDE           16  /* keys or depths in a vector, cpu */
@@ -9,36 +10,20 @@
 #define PORTABLE_LANES 16  /* at most */
 #define MOST_STEPS     512 /* launches of the attention kernel, if the workspace allows */
 
-static int64_t smaller(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-static int64_t larger(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
-
-static int64_t divide_up(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
-static int64_t round_up(int64_t value, int64_t multiple) {
-    return divide_up(value, multiple) * multiple;
-}
-
 /* ---- cpu ---- */
 
 static int64_t padded_depth(const clf_i_floyd_problem *problem, const clf_i_floyd_tiling *tiling) {
-    return round_up(problem->depth, WIDE * tiling->depth_vectors);
+    return clf_i_round_up(problem->depth, WIDE * tiling->depth_vectors);
 }
 
 int64_t clf_i_floyd_depth_vectors(int64_t depth) {
-    const int64_t vectors = divide_up(depth, WIDE);
+    const int64_t vectors = clf_i_divide_up(depth, WIDE);
     if (vectors <= 4) {
         return vectors;
     }
     int64_t best = 4;
     for (int64_t each = 3; each >= 2; --each) {
-        best = round_up(vectors, each) < round_up(vectors, best) ? each : best;
+        best = clf_i_round_up(vectors, each) < clf_i_round_up(vectors, best) ? each : best;
     }
     return best;
 }
@@ -58,7 +43,7 @@ static int64_t choose_key_vectors(const clf_i_floyd_problem *problem) {
     int64_t least = INT64_MAX;
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; ++i) {
         const int64_t percent = problem->depth <= 64 ? sizes[i].shallow : sizes[i].deep;
-        const int64_t blocks = divide_up(problem->k, WIDE * sizes[i].vectors);
+        const int64_t blocks = clf_i_divide_up(problem->k, WIDE * sizes[i].vectors);
         const int64_t cost = blocks * sizes[i].vectors * percent;
         if (cost < least) {
             least = cost;
@@ -70,7 +55,7 @@ static int64_t choose_key_vectors(const clf_i_floyd_problem *problem) {
 
 static void set_key_vectors(clf_i_floyd_tiling *tiling, int64_t vectors) {
     tiling->key_vectors = vectors;
-    tiling->score_rows = smaller(SUM_VECTORS / vectors, 8);
+    tiling->score_rows = clf_i_smaller(SUM_VECTORS / vectors, 8);
 }
 
 static size_t cpu_local_memory(const clf_i_floyd_problem *problem,
@@ -98,18 +83,19 @@ static void shrink_cpu(const clf_i_floyd_problem *problem, size_t limit, int64_t
         }
     }
     const int64_t heads = problem->batches * problem->heads;
-    if (heads * divide_up(problem->n, tiling->rows_n) * divide_up(problem->m, tiling->rows_m) <
+    if (heads * clf_i_divide_up(problem->n, tiling->rows_n) *
+            clf_i_divide_up(problem->m, tiling->rows_m) <
         units) {
         tiling->rows_n = 16;
-        tiling->rows_m = smaller(tiling->rows_m, 8);
+        tiling->rows_m = clf_i_smaller(tiling->rows_m, 8);
     }
-    tiling->score_rows = smaller(tiling->score_rows, tiling->rows_m);
-    tiling->out_rows = smaller(tiling->out_rows, tiling->rows_m);
+    tiling->score_rows = clf_i_smaller(tiling->score_rows, tiling->rows_m);
+    tiling->out_rows = clf_i_smaller(tiling->out_rows, tiling->rows_m);
 }
 
 /* Bytes, a multiple of 64. */
 static size_t head_workspace(const clf_i_floyd_problem *problem, const clf_i_floyd_tiling *tiling) {
-    const int64_t keys = round_up(problem->k, WIDE * tiling->key_vectors);
+    const int64_t keys = clf_i_round_up(problem->k, WIDE * tiling->key_vectors);
     const int64_t value_rows = problem->m + (tiling->value1_in_place ? 0 : problem->n);
     return sizeof(float) * (size_t)((problem->n + problem->m) * keys * problem->depth +
                                     value_rows * problem->k * padded_depth(problem, tiling));
@@ -125,13 +111,13 @@ static int64_t choose_heads(const clf_device *device, const clf_i_floyd_problem 
     const int64_t most = INT64_C(1) << 27;
     const int64_t head = (int64_t)tiling->head_workspace;
     const int64_t all = problem->batches * problem->heads;
-    int64_t heads = larger(1, cached / head);
-    heads = larger(heads, smaller(most / head, all / MOST_STEPS));
+    int64_t heads = clf_i_larger(1, cached / head);
+    heads = clf_i_larger(heads, clf_i_smaller(most / head, all / MOST_STEPS));
     if (workspace_limit > 0) {
         const size_t fitting = workspace_limit / tiling->head_workspace;
         heads = fitting < (size_t)heads ? (int64_t)fitting : heads;
     }
-    return smaller(heads, all);
+    return clf_i_smaller(heads, all);
 }
 
 clf_i_floyd_tiling clf_i_floyd_tiling_cpu(const clf_device *device,

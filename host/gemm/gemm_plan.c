@@ -110,18 +110,13 @@ static clf_status reserve_library(clf_i_gemm *gemm, int64_t chunk_rows,
 static clf_status reserve_own(clf_i_gemm *gemm, int64_t chunk_rows) {
     clf_i_own_tiles_choose(gemm->plan, gemm->variant, chunk_rows, gemm->own_columns,
                            gemm->ranges.num_groups, &gemm->tiling);
-    const struct {
-        const char *name;
-        int64_t value;
-    } parameters[] = {
+    const clf_i_plan_parameter parameters[] = {
         {"rows_per_tile", gemm->tiling.rows},
         {"columns_per_tile", gemm->tiling.columns},
         {"depths_per_block", gemm->tiling.depth},
     };
-    clf_status status = CLF_SUCCESS;
-    for (size_t i = 0; i < sizeof parameters / sizeof parameters[0] && status == CLF_SUCCESS; ++i) {
-        status = clf_i_plan_set_parameter(gemm->plan, parameters[i].name, parameters[i].value);
-    }
+    clf_status status =
+        clf_i_plan_set_parameters(gemm->plan, parameters, sizeof parameters / sizeof parameters[0]);
     if (status == CLF_SUCCESS && !gemm->ranges.is_on_device) {
         status = clf_i_plan_add_table(gemm->plan, gemm->ranges.ends,
                                       (size_t)gemm->ranges.num_groups * sizeof(int64_t),

@@ -3,14 +3,14 @@
 
 #include <string.h>
 
+#include "core/integers.h"
 #include "device/cpu_extensions.h"
+#include "device/step_builder.h"
 #include "tune/tuning.h"
 
 #define CPU_KERNEL "clf_gemm_cpu"
 
 enum {
-    MAX_DEFINES = 17,
-    MAX_ARGUMENTS = 16,
     MICRO_ROWS = 6,
     PANEL = 64,
     GROUP_SIDE = 16,
@@ -32,18 +32,6 @@ static const struct {
     [BY_STREAM] = {"few_rows", 1},
 };
 
-static int64_t smaller(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-static int64_t round_up(int64_t value, int64_t multiple) {
-    return (value + multiple - 1) / multiple * multiple;
-}
-
-static int64_t divide_up(int64_t value, int64_t divisor) {
-    return (value + divisor - 1) / divisor;
-}
-
 /* ---- Tiles ---- */
 
 /* Units that a device should have, so that none waits long for the last. */
@@ -58,16 +46,17 @@ static int64_t wanted_units(const clf_plan *plan) {
 static void choose_panels(const clf_plan *plan, int64_t num_rows, int64_t columns,
                           clf_i_gemm_tiling *tiling) {
     const clf_device *device = clf_i_plan_device(plan);
-    tiling->depth = round_up(clf_i_tuning_value(device, CPU_KERNEL, "depth", 64, 1024, 256), PANEL);
+    tiling->depth =
+        clf_i_round_up(clf_i_tuning_value(device, CPU_KERNEL, "depth", 64, 1024, 256), PANEL);
     tiling->rows =
-        round_up(clf_i_tuning_value(device, CPU_KERNEL, "rows", 6, 384, 192), 2 * MICRO_ROWS);
-    tiling->columns =
-        round_up(clf_i_tuning_value(device, CPU_KERNEL, "columns", 128, 1024, 512), 2 * PANEL);
+        clf_i_round_up(clf_i_tuning_value(device, CPU_KERNEL, "rows", 6, 384, 192), 2 * MICRO_ROWS);
+    tiling->columns = clf_i_round_up(
+        clf_i_tuning_value(device, CPU_KERNEL, "columns", 128, 1024, 512), 2 * PANEL);
     while (tiling->rows % (4 * MICRO_ROWS) == 0 && tiling->rows / 2 >= num_rows) {
         tiling->rows /= 2;
     }
     while (tiling->rows % (16 * MICRO_ROWS) == 0 &&
-           divide_up(num_rows, tiling->rows) * divide_up(columns, tiling->columns) <
+           clf_i_divide_up(num_rows, tiling->rows) * clf_i_divide_up(columns, tiling->columns) <
                wanted_units(plan)) {
         tiling->rows /= 2;
     }
@@ -79,7 +68,7 @@ static int64_t choose_columns(const clf_plan *plan, const clf_i_gemm_tiling *til
     const int64_t all = is_glu ? 2 * columns : columns;
     int64_t chosen = tiling->columns;
     while (chosen % (4 * PANEL) == 0 &&
-           tiling->likely_tiles * divide_up(all, chosen) < wanted_units(plan)) {
+           tiling->likely_tiles * clf_i_divide_up(all, chosen) < wanted_units(plan)) {
         chosen /= 2;
     }
     return chosen;
@@ -92,7 +81,7 @@ static void choose_sizes(const clf_plan *plan, clf_variant variant, int64_t num_
         tiling->rows = 4 * GROUP_SIDE;
         tiling->columns = 4 * GROUP_SIDE;
         tiling->depth = GROUP_SIDE;
-    } else if (divide_up(num_rows, num_groups) <= STREAM_ROWS) {
+    } else if (clf_i_divide_up(num_rows, num_groups) <= STREAM_ROWS) {
         tiling->is_stream = true;
         tiling->rows = STREAM_ROWS;
         tiling->columns = STREAM_COLUMNS;
@@ -105,7 +94,7 @@ static void choose_sizes(const clf_plan *plan, clf_variant variant, int64_t num_
 void clf_i_own_tiles_choose(clf_plan *plan, clf_variant variant, int64_t num_rows, int64_t columns,
                             int64_t num_groups, clf_i_gemm_tiling *tiling) {
     choose_sizes(plan, variant, num_rows, columns, num_groups, tiling);
-    tiling->likely_tiles = divide_up(num_rows, tiling->rows);
+    tiling->likely_tiles = clf_i_divide_up(num_rows, tiling->rows);
     tiling->most_tiles = tiling->likely_tiles + num_groups;
     tiling->workspace = clf_i_plan_reserve_workspace(
         plan, CLF_I_GEMM_HEAD + (size_t)tiling->most_tiles * sizeof(clf_i_gemm_tile));
@@ -113,35 +102,12 @@ void clf_i_own_tiles_choose(clf_plan *plan, clf_variant variant, int64_t num_row
 
 /* ---- Steps ---- */
 
-/* A step in the making, which points into the arrays. */
-typedef struct launch {
-    clf_i_define defines[MAX_DEFINES];
-    clf_i_argument arguments[MAX_ARGUMENTS];
-    clf_i_step step;
-} launch;
-
-static void begin_launch(launch *launch, const char *kernel) {
-    memset(launch, 0, sizeof *launch);
-    launch->step.kernel = kernel;
-    launch->step.defines = launch->defines;
-    launch->step.arguments = launch->arguments;
-    launch->step.dimensions = 1;
-}
-
-static void add_define(launch *launch, const char *name, int64_t value) {
-    launch->defines[launch->step.num_defines++] = (clf_i_define){name, value};
-}
-
-static void add_argument(launch *launch, clf_i_argument argument) {
-    launch->arguments[launch->step.num_arguments++] = argument;
-}
-
-static void add_operand(launch *launch, const clf_i_gemm_operand *operand) {
+static void add_operand(clf_i_step_builder *launch, const clf_i_gemm_operand *operand) {
     if (operand->is_in_workspace) {
-        add_argument(launch, (clf_i_argument)CLF_I_WORKSPACE_ELEMENTS(
-                                 operand->offset, clf_dtype_size(operand->dtype)));
+        clf_i_step_argument(launch, (clf_i_argument)CLF_I_WORKSPACE_ELEMENTS(
+                                        operand->offset, clf_dtype_size(operand->dtype)));
     } else if (operand->is_given) {
-        add_argument(launch, (clf_i_argument)CLF_I_TENSOR(operand->slot));
+        clf_i_step_argument(launch, (clf_i_argument)CLF_I_TENSOR(operand->slot));
     }
 }
 
@@ -152,24 +118,23 @@ clf_status clf_i_own_tiles_add_table(clf_plan *plan, clf_i_gemm_tiling *tiling,
     const int64_t stride = ranges->is_on_device ? ranges->stride : 1;
     const int32_t num_groups = (int32_t)ranges->num_groups;
     const int32_t is_index = ranges->is_index;
-    launch launch;
-    begin_launch(&launch, "clf_gemm_tiles");
-    add_define(&launch, "CLF_GEMM_ROWS", tiling->rows);
+    clf_i_step_builder launch;
+    clf_i_step_begin(&launch, "clf_gemm_tiles");
+    clf_i_step_define(&launch, "CLF_GEMM_ROWS", tiling->rows);
     if (ranges->is_on_device) {
-        add_argument(&launch, (clf_i_argument)CLF_I_TENSOR(ranges->slot));
+        clf_i_step_argument(&launch, (clf_i_argument)CLF_I_TENSOR(ranges->slot));
     } else {
-        add_argument(&launch, (clf_i_argument)CLF_I_TABLE(ranges->table));
-        add_argument(&launch, (clf_i_argument)CLF_I_VALUE(no_offset));
+        clf_i_step_argument(&launch, (clf_i_argument)CLF_I_TABLE(ranges->table));
+        clf_i_step_argument(&launch, (clf_i_argument)CLF_I_VALUE(no_offset));
     }
-    add_argument(&launch, (clf_i_argument)CLF_I_VALUE(stride));
-    add_argument(&launch, (clf_i_argument)CLF_I_VALUE(num_groups));
-    add_argument(&launch, (clf_i_argument)CLF_I_VALUE(is_index));
-    add_argument(&launch, (clf_i_argument)CLF_I_VALUE(num_rows));
-    add_argument(&launch, (clf_i_argument)CLF_I_VALUE(first_row));
-    add_argument(&launch, (clf_i_argument)CLF_I_VALUE(end_row));
-    add_argument(&launch, (clf_i_argument)CLF_I_WORKSPACE(tiling->workspace));
-    launch.step.global[0] = 1;
-    launch.step.local[0] = 1;
+    clf_i_step_argument(&launch, (clf_i_argument)CLF_I_VALUE(stride));
+    clf_i_step_argument(&launch, (clf_i_argument)CLF_I_VALUE(num_groups));
+    clf_i_step_argument(&launch, (clf_i_argument)CLF_I_VALUE(is_index));
+    clf_i_step_argument(&launch, (clf_i_argument)CLF_I_VALUE(num_rows));
+    clf_i_step_argument(&launch, (clf_i_argument)CLF_I_VALUE(first_row));
+    clf_i_step_argument(&launch, (clf_i_argument)CLF_I_VALUE(end_row));
+    clf_i_step_argument(&launch, (clf_i_argument)CLF_I_WORKSPACE(tiling->workspace));
+    clf_i_step_groups(&launch, 1, 1);
     tiling->num_counters = 0;
     return clf_i_plan_add_step(plan, &launch.step);
 }
@@ -178,21 +143,21 @@ static int64_t type_of(const clf_i_gemm_operand *operand) {
     return operand->is_given ? (int64_t)operand->dtype : -1;
 }
 
-static void add_epilogue(launch *launch, const clf_i_gemm_request *request) {
-    add_define(launch, "CLF_GEMM_A", request->a.dtype);
-    add_define(launch, "CLF_GEMM_B", request->b.dtype);
-    add_define(launch, "CLF_GEMM_C", request->c.dtype);
-    add_define(launch, "CLF_GEMM_BIAS", type_of(&request->bias));
-    add_define(launch, "CLF_GEMM_DEQUANT", type_of(&request->dequant));
-    add_define(launch, "CLF_GEMM_ROUND", request->rounds_to_fp16);
-    add_define(launch, "CLF_GEMM_GLU", request->is_glu);
-    add_define(launch, "CLF_GEMM_QUANT", request->quant_scale.is_given);
-    add_define(launch, "CLF_GEMM_ANTIQUANT", request->antiquant_scale.is_given);
-    add_define(launch, "CLF_GEMM_ACCUMULATE", request->accumulates);
-    add_define(launch, "CLF_ACTIVATION", request->activation);
+static void add_epilogue(clf_i_step_builder *launch, const clf_i_gemm_request *request) {
+    clf_i_step_define(launch, "CLF_GEMM_A", request->a.dtype);
+    clf_i_step_define(launch, "CLF_GEMM_B", request->b.dtype);
+    clf_i_step_define(launch, "CLF_GEMM_C", request->c.dtype);
+    clf_i_step_define(launch, "CLF_GEMM_BIAS", type_of(&request->bias));
+    clf_i_step_define(launch, "CLF_GEMM_DEQUANT", type_of(&request->dequant));
+    clf_i_step_define(launch, "CLF_GEMM_ROUND", request->rounds_to_fp16);
+    clf_i_step_define(launch, "CLF_GEMM_GLU", request->is_glu);
+    clf_i_step_define(launch, "CLF_GEMM_QUANT", request->quant_scale.is_given);
+    clf_i_step_define(launch, "CLF_GEMM_ANTIQUANT", request->antiquant_scale.is_given);
+    clf_i_step_define(launch, "CLF_GEMM_ACCUMULATE", request->accumulates);
+    clf_i_step_define(launch, "CLF_ACTIVATION", request->activation);
 }
 
-static void add_operands(launch *launch, const clf_i_gemm_request *request) {
+static void add_operands(clf_i_step_builder *launch, const clf_i_gemm_request *request) {
     const clf_i_gemm_operand *operands[] = {
         &request->a,
         &request->b,
@@ -228,25 +193,22 @@ static product_way choose_way(const clf_plan *plan, const clf_i_gemm_tiling *til
 
 static clf_status set_cpu(clf_plan *plan, const clf_i_gemm_tiling *tiling,
                           const clf_i_gemm_request *request, int64_t columns, int64_t num_units,
-                          launch *launch) {
+                          clf_i_step_builder *launch) {
     const product_way way = choose_way(plan, tiling, request);
     const int64_t panel_words = way == BY_STREAM ? 16 : PANEL * (tiling->depth + 1);
-    add_define(launch, "CLF_GEMM_PRODUCT", way);
-    add_define(launch, "CLF_GEMM_COLUMNS", columns);
-    add_define(launch, "CLF_GEMM_DEPTH", tiling->depth * ways[way].word_depths);
-    launch->step.global[0] =
-        (size_t)smaller(num_units, (int64_t)clf_i_plan_capabilities(plan)->compute_units);
-    launch->step.local[0] = 1;
+    clf_i_step_define(launch, "CLF_GEMM_PRODUCT", way);
+    clf_i_step_define(launch, "CLF_GEMM_COLUMNS", columns);
+    clf_i_step_define(launch, "CLF_GEMM_DEPTH", tiling->depth * ways[way].word_depths);
+    clf_i_step_groups(
+        launch, clf_i_smaller(num_units, (int64_t)clf_i_plan_capabilities(plan)->compute_units), 1);
     launch->step.local_memory =
         (size_t)(4 * (tiling->rows * (tiling->depth + 16) + panel_words + tiling->rows * columns));
     return ways[way].name != NULL ? clf_i_plan_set_parameter(plan, ways[way].name, 1) : CLF_SUCCESS;
 }
 
 static void set_portable(const clf_i_gemm_tiling *tiling, int64_t num_units, bool is_glu,
-                         launch *launch) {
-    const int64_t group = GROUP_SIDE * GROUP_SIDE;
-    launch->step.global[0] = (size_t)(num_units * group);
-    launch->step.local[0] = (size_t)group;
+                         clf_i_step_builder *launch) {
+    clf_i_step_groups(launch, num_units, GROUP_SIDE * GROUP_SIDE);
     launch->step.local_memory =
         (size_t)(4 * GROUP_SIDE * (tiling->rows + 1 + (is_glu ? 2 : 1) * tiling->columns));
 }
@@ -258,16 +220,17 @@ clf_status clf_i_own_tiles_add_product(clf_plan *plan, clf_i_gemm_tiling *tiling
         is_cpu ? choose_columns(plan, tiling, request->problem.columns, request->is_glu)
                : tiling->columns;
     const int64_t results = is_cpu && request->is_glu ? columns / 2 : columns;
-    const int64_t num_units = tiling->most_tiles * divide_up(request->problem.columns, results);
+    const int64_t num_units =
+        tiling->most_tiles * clf_i_divide_up(request->problem.columns, results);
     clf_i_gemm_problem problem = request->problem;
     problem.counter = tiling->num_counters++;
-    launch launch;
-    begin_launch(&launch, is_cpu ? "clf_gemm_cpu" : "clf_gemm_portable");
-    add_define(&launch, "CLF_GEMM_ROWS", tiling->rows);
+    clf_i_step_builder launch;
+    clf_i_step_begin(&launch, is_cpu ? "clf_gemm_cpu" : "clf_gemm_portable");
+    clf_i_step_define(&launch, "CLF_GEMM_ROWS", tiling->rows);
     add_epilogue(&launch, request);
     add_operands(&launch, request);
-    add_argument(&launch, (clf_i_argument)CLF_I_WORKSPACE(tiling->workspace));
-    add_argument(&launch, (clf_i_argument)CLF_I_VALUE(problem));
+    clf_i_step_argument(&launch, (clf_i_argument)CLF_I_WORKSPACE(tiling->workspace));
+    clf_i_step_argument(&launch, (clf_i_argument)CLF_I_VALUE(problem));
     clf_status status = CLF_SUCCESS;
     if (is_cpu) {
         status = set_cpu(plan, tiling, request, columns, num_units, &launch);
@@ -284,7 +247,7 @@ enum { LEAST_ROWS = STREAM_ROWS, NUM_COUNTERS = 2, TILES_PER_GROUP = 64 };
 
 size_t clf_i_own_batch_workspace(int64_t count, int64_t rows) {
     return CLF_I_GEMM_HEAD +
-           (size_t)(count * divide_up(rows, LEAST_ROWS)) * sizeof(clf_i_gemm_tile);
+           (size_t)(count * clf_i_divide_up(rows, LEAST_ROWS)) * sizeof(clf_i_gemm_tile);
 }
 
 void clf_i_own_batch_choose(clf_plan *plan, clf_variant variant, const clf_i_gemm_batch *largest,
@@ -292,7 +255,7 @@ void clf_i_own_batch_choose(clf_plan *plan, clf_variant variant, const clf_i_gem
     clf_i_gemm_tiling *tiling = &own->tiling;
     *own = (clf_i_own_batch){.count = 0};
     choose_sizes(plan, variant, largest->rows, largest->count * largest->columns, 1, tiling);
-    tiling->most_tiles = largest->count * divide_up(largest->rows, tiling->rows);
+    tiling->most_tiles = largest->count * clf_i_divide_up(largest->rows, tiling->rows);
     tiling->likely_tiles = tiling->most_tiles;
     tiling->workspace = clf_i_plan_reserve_workspace(
         plan, CLF_I_GEMM_HEAD + (size_t)tiling->most_tiles * sizeof(clf_i_gemm_tile));
@@ -300,15 +263,14 @@ void clf_i_own_batch_choose(clf_plan *plan, clf_variant variant, const clf_i_gem
 
 static clf_status add_equal_tiles(clf_plan *plan, clf_i_own_batch *own,
                                   const clf_i_gemm_batch *batch) {
-    const int64_t tiles = batch->count * divide_up(batch->rows, own->tiling.rows);
-    launch launch;
-    begin_launch(&launch, "clf_gemm_equal_tiles");
-    add_define(&launch, "CLF_GEMM_ROWS", own->tiling.rows);
-    add_argument(&launch, (clf_i_argument)CLF_I_VALUE(batch->count));
-    add_argument(&launch, (clf_i_argument)CLF_I_VALUE(batch->rows));
-    add_argument(&launch, (clf_i_argument)CLF_I_WORKSPACE(own->tiling.workspace));
-    launch.step.global[0] = (size_t)round_up(tiles, TILES_PER_GROUP);
-    launch.step.local[0] = TILES_PER_GROUP;
+    const int64_t tiles = batch->count * clf_i_divide_up(batch->rows, own->tiling.rows);
+    clf_i_step_builder launch;
+    clf_i_step_begin(&launch, "clf_gemm_equal_tiles");
+    clf_i_step_define(&launch, "CLF_GEMM_ROWS", own->tiling.rows);
+    clf_i_step_argument(&launch, (clf_i_argument)CLF_I_VALUE(batch->count));
+    clf_i_step_argument(&launch, (clf_i_argument)CLF_I_VALUE(batch->rows));
+    clf_i_step_argument(&launch, (clf_i_argument)CLF_I_WORKSPACE(own->tiling.workspace));
+    clf_i_step_groups(&launch, clf_i_divide_up(tiles, TILES_PER_GROUP), TILES_PER_GROUP);
     own->tiling.num_counters = 0;
     own->count = batch->count;
     own->rows = batch->rows;

@@ -186,6 +186,20 @@ int64_t clf_i_view_num_elements(const clf_tensor *tensor) {
     return count;
 }
 
+double clf_i_view_bytes(const clf_tensor *tensor) {
+    return tensor == NULL ? 0.0
+                          : (double)clf_i_view_num_elements(tensor) *
+                                (double)clf_dtype_bits(tensor->dtype) / 8.0;
+}
+
+double clf_i_views_bytes(const clf_tensor *const *tensors, size_t count) {
+    double bytes = 0.0;
+    for (size_t i = 0; i < count; ++i) {
+        bytes += clf_i_view_bytes(tensors[i]);
+    }
+    return bytes;
+}
+
 clf_i_extent clf_i_view_extent(const clf_tensor *tensor) {
     clf_i_extent extent = {0, 0};
     if (clf_i_view_num_elements(tensor) == 0) {

@@ -4,6 +4,7 @@
 #define CLF_SHAPE_VIEW_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <clformer/status.h>
@@ -33,6 +34,10 @@ clf_status clf_i_view_check(const char *argument, const clf_tensor *tensor, uint
 /* Below: only for tensors that clf_i_view_check accepted. */
 
 int64_t clf_i_view_num_elements(const clf_tensor *tensor);
+/* Of its elements alone; 0 for NULL. */
+double clf_i_view_bytes(const clf_tensor *tensor);
+/* Of all of them together. */
+double clf_i_views_bytes(const clf_tensor *const *tensors, size_t count);
 clf_i_extent clf_i_view_extent(const clf_tensor *tensor); /* {0, 0} if empty */
 /* Bytes from the buffer's start to the end of the last element; 0 if empty. */
 uint64_t clf_i_view_end_bytes(const clf_tensor *tensor, uint64_t offset);

@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "core/integers.h"
+
 /* A mode's band: where it is anchored, and which sides the tokens limit. */
 typedef struct mode_rule {
     bool from_bottom_right; /* the diagonal is shifted by key_length - query_length */
@@ -36,14 +38,6 @@ static int64_t clamp(int64_t value) {
                                       : value;
 }
 
-static int64_t smaller(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-static int64_t larger(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
-
 bool clf_i_sparse_mode_is_compressed(int64_t mode) {
     return mode >= 0 && mode < NUM_MODES && mode_rules[mode].is_compressed;
 }
@@ -70,8 +64,9 @@ clf_i_visibility clf_i_visibility_make(const clf_i_sparse_request *request, int6
 
 void clf_i_visibility_row(const clf_i_visibility *visibility, int64_t i, int64_t key_length,
                           int64_t *begin, int64_t *end) {
-    *begin = larger(0, i + visibility->band_lowest);
-    *end = smaller(key_length, larger(i + visibility->band_highest + 1, visibility->prefix));
+    *begin = clf_i_larger(0, i + visibility->band_lowest);
+    *end = clf_i_smaller(key_length,
+                         clf_i_larger(i + visibility->band_highest + 1, visibility->prefix));
 }
 
 int64_t clf_i_visibility_num_pairs(const clf_i_visibility *visibility, int64_t query_length,
@@ -81,7 +76,7 @@ int64_t clf_i_visibility_num_pairs(const clf_i_visibility *visibility, int64_t q
         int64_t begin = 0;
         int64_t end = 0;
         clf_i_visibility_row(visibility, i, key_length, &begin, &end);
-        pairs += larger(0, end - begin);
+        pairs += clf_i_larger(0, end - begin);
     }
     return pairs;
 }

@@ -2,8 +2,9 @@
 #include "softmax/softmax_launch.h"
 
 #include <math.h>
-#include <string.h>
 
+#include "core/integers.h"
+#include "device/step_builder.h"
 #include "shape/view.h"
 #include "tune/tuning.h"
 
@@ -12,38 +13,18 @@
 #define MAX_PACKETS 8   /* CLF_SOFTMAX_PACKETS */
 #define PACKET_SIZE 16  /* bytes               */
 
-enum { MAX_DEFINES = 8, MAX_ARGUMENTS = CLF_I_ROW_OPERANDS + 4 };
-
-/* A launch in the making. `step` points into the arrays. */
+/* A launch in the making. */
 typedef struct launch {
     clf_plan *plan;
     const clf_i_softmax_problem *problem;
     const clf_i_row_space *space;
-    clf_i_define defines[MAX_DEFINES];
-    clf_i_argument arguments[MAX_ARGUMENTS];
-    clf_i_step step;
+    clf_i_step_builder builder;
 } launch;
-
-static void add_define(launch *launch, const char *name, int64_t value) {
-    launch->defines[launch->step.num_defines++] = (clf_i_define){name, value};
-}
-
-static void add_argument(launch *launch, clf_i_argument argument) {
-    launch->arguments[launch->step.num_arguments++] = argument;
-}
 
 static int64_t tuned(const launch *launch, const char *parameter, int64_t lowest, int64_t highest,
                      int64_t fallback) {
-    return clf_i_tuning_value(clf_i_plan_device(launch->plan), launch->step.kernel, parameter,
-                              lowest, highest, fallback);
-}
-
-static int64_t divide_up(int64_t dividend, int64_t divisor) {
-    return dividend / divisor + (dividend % divisor != 0);
-}
-
-static int64_t smaller(int64_t a, int64_t b) {
-    return a < b ? a : b;
+    return clf_i_tuning_value(clf_i_plan_device(launch->plan), launch->builder.step.kernel,
+                              parameter, lowest, highest, fallback);
 }
 
 static int64_t power_of_two_from(int64_t value, int64_t limit) {
@@ -65,15 +46,15 @@ static size_t scratch_bytes(int64_t lanes, int64_t rows) {
 clf_i_softmax_tiling clf_i_softmax_tiling_make(int64_t width, int64_t packet_size,
                                                int64_t packets_per_lane, int64_t work_group_size) {
     int64_t max_lanes = 1;
-    while (2 * max_lanes <= smaller(work_group_size, MAX_LANES)) {
+    while (2 * max_lanes <= clf_i_smaller(work_group_size, MAX_LANES)) {
         max_lanes *= 2;
     }
-    const int64_t num_packets = divide_up(width, packet_size);
+    const int64_t num_packets = clf_i_divide_up(width, packet_size);
     clf_i_softmax_tiling tiling = {0};
-    tiling.lanes = power_of_two_from(divide_up(num_packets, packets_per_lane), max_lanes);
+    tiling.lanes = power_of_two_from(clf_i_divide_up(num_packets, packets_per_lane), max_lanes);
     tiling.rows = work_group_size / tiling.lanes;
     const int64_t packets =
-        power_of_two_from(divide_up(num_packets, tiling.lanes), 2 * MAX_PACKETS);
+        power_of_two_from(clf_i_divide_up(num_packets, tiling.lanes), 2 * MAX_PACKETS);
     tiling.packets = packets <= MAX_PACKETS ? packets : 0;
     tiling.local_memory = scratch_bytes(tiling.lanes, tiling.rows);
     return tiling;
@@ -81,33 +62,31 @@ clf_i_softmax_tiling clf_i_softmax_tiling_make(int64_t width, int64_t packet_siz
 
 static clf_status set_portable(launch *launch) {
     const clf_i_capabilities *device = clf_i_plan_capabilities(launch->plan);
-    const int64_t largest = smaller((int64_t)device->max_work_group_size, MAX_LANES);
+    const int64_t largest = clf_i_smaller((int64_t)device->max_work_group_size, MAX_LANES);
     const clf_tensor *first = launch->problem->operands[0].tensor;
     const clf_i_softmax_tiling tiling = clf_i_softmax_tiling_make(
         launch->space->width, PACKET_SIZE / (int64_t)clf_dtype_size(first->dtype),
         tuned(launch, "packets_per_lane", 1, MAX_PACKETS, 2),
-        tuned(launch, "work_group_size", 1, largest, smaller(largest, 128)));
-    add_define(launch, "CLF_REDUCE_LANES", tiling.lanes);
-    add_define(launch, "CLF_SOFTMAX_ROWS", tiling.rows);
-    add_define(launch, "CLF_SOFTMAX_PACKETS", tiling.packets);
+        tuned(launch, "work_group_size", 1, largest, clf_i_smaller(largest, 128)));
+    clf_i_step_define(&launch->builder, "CLF_REDUCE_LANES", tiling.lanes);
+    clf_i_step_define(&launch->builder, "CLF_SOFTMAX_ROWS", tiling.rows);
+    clf_i_step_define(&launch->builder, "CLF_SOFTMAX_PACKETS", tiling.packets);
     if (launch->problem->computes_exponentials) {
-        add_define(launch, "CLF_EXP2_NATIVE", tuned(launch, "native_exp2", 0, 1, 0));
+        clf_i_step_define(&launch->builder, "CLF_EXP2_NATIVE",
+                          tuned(launch, "native_exp2", 0, 1, 0));
     }
-    const int64_t num_groups = divide_up(launch->space->num_rows, tiling.rows);
-    launch->step.dimensions = 2;
-    launch->step.global[0] = (size_t)(num_groups * tiling.lanes);
-    launch->step.global[1] = (size_t)tiling.rows;
-    launch->step.local[0] = (size_t)tiling.lanes;
-    launch->step.local[1] = (size_t)tiling.rows;
-    launch->step.local_memory = tiling.local_memory;
-    clf_status status = clf_i_plan_set_parameter(launch->plan, "lanes", tiling.lanes);
-    if (status == CLF_SUCCESS) {
-        status = clf_i_plan_set_parameter(launch->plan, "rows_per_group", tiling.rows);
-    }
-    if (status == CLF_SUCCESS) {
-        status = clf_i_plan_set_parameter(launch->plan, "packets_per_lane", tiling.packets);
-    }
-    return status;
+    const int64_t num_groups = clf_i_divide_up(launch->space->num_rows, tiling.rows);
+    launch->builder.step.dimensions = 2;
+    launch->builder.step.global[0] = (size_t)(num_groups * tiling.lanes);
+    launch->builder.step.global[1] = (size_t)tiling.rows;
+    launch->builder.step.local[0] = (size_t)tiling.lanes;
+    launch->builder.step.local[1] = (size_t)tiling.rows;
+    launch->builder.step.local_memory = tiling.local_memory;
+    const clf_i_plan_parameter parameters[] = {{"lanes", tiling.lanes},
+                                               {"rows_per_group", tiling.rows},
+                                               {"packets_per_lane", tiling.packets}};
+    return clf_i_plan_set_parameters(launch->plan, parameters,
+                                     sizeof parameters / sizeof parameters[0]);
 }
 
 /* ---- cpu ---- */
@@ -118,34 +97,34 @@ static int64_t rows_per_group(const launch *launch) {
     const clf_i_capabilities *device = clf_i_plan_capabilities(launch->plan);
     const int64_t elements = tuned(launch, "group_elements", 1, INT64_C(1) << 40, 1 << 18);
     const int64_t groups_per_unit = tuned(launch, "groups_per_unit", 1, 1024, 4);
-    const int64_t by_work = divide_up(elements, launch->space->width);
+    const int64_t by_work = clf_i_divide_up(elements, launch->space->width);
     const int64_t by_units =
-        divide_up(launch->space->num_rows, groups_per_unit * (int64_t)device->compute_units);
-    return smaller(by_work, by_units);
+        clf_i_divide_up(launch->space->num_rows, groups_per_unit * (int64_t)device->compute_units);
+    return clf_i_smaller(by_work, by_units);
 }
 
 /* A result larger than the caches gains from going past them; a small one is read from them soon.
  */
 static int32_t is_streaming(const launch *launch) {
     const clf_tensor *first = launch->problem->operands[0].tensor;
-    const int64_t bytes = clf_i_view_num_elements(first) * (int64_t)clf_dtype_size(first->dtype);
-    return bytes >= tuned(launch, "streaming_bytes", 0, INT64_MAX, INT64_C(8) << 20);
+    return clf_i_view_bytes(first) >=
+           (double)tuned(launch, "streaming_bytes", 0, INT64_MAX, INT64_C(8) << 20);
 }
 
 static clf_status set_cpu(launch *launch, int64_t *rows, int32_t *streaming) {
     *rows = rows_per_group(launch);
     *streaming = is_streaming(launch);
-    add_argument(launch, (clf_i_argument)CLF_I_VALUE(*rows));
-    add_argument(launch, (clf_i_argument)CLF_I_VALUE(*streaming));
+    clf_i_step_argument(&launch->builder, (clf_i_argument)CLF_I_VALUE(*rows));
+    clf_i_step_argument(&launch->builder, (clf_i_argument)CLF_I_VALUE(*streaming));
     if (launch->problem->computes_exponentials) {
-        add_define(launch, "CLF_SOFTMAX_NEGATIVE_SCALE", launch->problem->scale < 0.0);
+        clf_i_step_define(&launch->builder, "CLF_SOFTMAX_NEGATIVE_SCALE",
+                          launch->problem->scale < 0.0);
     }
-    launch->step.dimensions = 1;
-    launch->step.global[0] = (size_t)divide_up(launch->space->num_rows, *rows);
-    launch->step.local[0] = 1;
-    const clf_status status = clf_i_plan_set_parameter(launch->plan, "rows_per_group", *rows);
-    return status == CLF_SUCCESS ? clf_i_plan_set_parameter(launch->plan, "streaming", *streaming)
-                                 : status;
+    clf_i_step_groups(&launch->builder, clf_i_divide_up(launch->space->num_rows, *rows), 1);
+    const clf_i_plan_parameter parameters[] = {{"rows_per_group", *rows},
+                                               {"streaming", *streaming}};
+    return clf_i_plan_set_parameters(launch->plan, parameters,
+                                     sizeof parameters / sizeof parameters[0]);
 }
 
 /* ---- both ---- */
@@ -160,7 +139,7 @@ static void set_operands(launch *launch, clf_i_softmax_masking masking) {
     for (size_t i = 0; i < launch->problem->num_operands; ++i) {
         const clf_slot slot = launch->problem->operands[i].slot;
         if (slot != CLF_SLOT_MASK || masking == CLF_I_SOFTMAX_MASKING_TENSOR) {
-            add_argument(launch, (clf_i_argument)CLF_I_TENSOR(slot));
+            clf_i_step_slot(&launch->builder, slot);
         }
     }
 }
@@ -172,19 +151,16 @@ clf_status clf_i_softmax_add_launch(clf_plan *plan, const clf_i_softmax_problem 
     int64_t rows = 0;
     int32_t streaming = 0;
     launch launch;
-    memset(&launch, 0, sizeof launch);
     launch.plan = plan;
     launch.problem = problem;
     launch.space = space;
-    launch.step.kernel = problem->kernels[variant];
-    launch.step.defines = launch.defines;
-    launch.step.arguments = launch.arguments;
-    add_define(&launch, "CLF_DTYPE", problem->operands[0].tensor->dtype);
-    add_define(&launch, "CLF_SOFTMAX_MASKING", masking);
+    clf_i_step_begin(&launch.builder, problem->kernels[variant]);
+    clf_i_step_define(&launch.builder, "CLF_DTYPE", problem->operands[0].tensor->dtype);
+    clf_i_step_define(&launch.builder, "CLF_SOFTMAX_MASKING", masking);
     set_operands(&launch, masking);
-    add_argument(&launch, (clf_i_argument)CLF_I_VALUE(*space));
-    add_argument(&launch, (clf_i_argument)CLF_I_VALUE(scale));
+    clf_i_step_argument(&launch.builder, (clf_i_argument)CLF_I_VALUE(*space));
+    clf_i_step_argument(&launch.builder, (clf_i_argument)CLF_I_VALUE(scale));
     const clf_status status =
         variant == CLF_VARIANT_CPU ? set_cpu(&launch, &rows, &streaming) : set_portable(&launch);
-    return status == CLF_SUCCESS ? clf_i_plan_add_step(plan, &launch.step) : status;
+    return status == CLF_SUCCESS ? clf_i_plan_add_step(plan, &launch.builder.step) : status;
 }

@@ -122,19 +122,6 @@ static clf_status add_tensors(const clf_i_softmax_problem *problem, clf_plan *pl
     return CLF_SUCCESS;
 }
 
-static clf_status choose_variant(const clf_i_softmax_problem *problem, clf_plan *plan,
-                                 clf_variant *out_variant) {
-    static const clf_variant best_first[] = {CLF_VARIANT_CPU, CLF_VARIANT_PORTABLE};
-    enum { NUM_VARIANTS = sizeof best_first / sizeof best_first[0] };
-    const clf_i_capabilities *capabilities = clf_i_plan_capabilities(plan);
-    clf_i_variant_option options[NUM_VARIANTS];
-    for (size_t i = 0; i < NUM_VARIANTS; ++i) {
-        options[i].variant = best_first[i];
-        options[i].refusal = clf_i_variant_refusal(capabilities, best_first[i]);
-    }
-    return clf_i_plan_choose_variant(plan, problem->variant, options, NUM_VARIANTS, out_variant);
-}
-
 /* Places of a matrix of `height` rows that the triangle leaves unmasked. */
 static double triangle_places(double height, double width) {
     const double square = height < width ? height : width;
@@ -206,7 +193,7 @@ static clf_status fill_plan(const clf_i_softmax_problem *problem, const clf_i_ro
     clf_variant variant = CLF_VARIANT_AUTO;
     clf_status status = add_tensors(problem, plan);
     if (status == CLF_SUCCESS) {
-        status = choose_variant(problem, plan, &variant);
+        status = clf_i_plan_choose_either_variant(plan, problem->variant, &variant);
     }
     if (status == CLF_SUCCESS) {
         status = set_problem(problem, plan);
@@ -240,10 +227,5 @@ clf_status clf_i_softmax_plan(clf_device *device, const clf_i_softmax_problem *p
     if (status == CLF_SUCCESS) {
         status = fill_plan(problem, &space, plan);
     }
-    if (status != CLF_SUCCESS) {
-        clf_plan_destroy(plan);
-        return status;
-    }
-    *out_plan = plan;
-    return CLF_SUCCESS;
+    return clf_i_plan_hand_over(plan, status, out_plan);
 }

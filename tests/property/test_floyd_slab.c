@@ -1,5 +1,5 @@
 /* Floyd attention and its gradient by slabs: workspace limits down to one n for a slab, both
- * providers of products, special rows and sizes, repeated runs, and the choice of the method. */
+ * providers of products, repeated runs, and the choice of the method. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,32 +22,6 @@ static floyd_case slab_case(bool is_gradient, clf_variant variant) {
     return made;
 }
 
-static void set_sizes(floyd_case *tested, int64_t n, int64_t m, int64_t k, int64_t depth) {
-    tested->n = n;
-    tested->m = m;
-    tested->k = k;
-    tested->depth = depth;
-}
-
-/* Both directions with each variant of the device; returns how many there are. */
-static size_t make_cases(const test_session *session, floyd_case cases[4]) {
-    const size_t count = session->has_cpu_variant ? 4 : 2;
-    for (size_t i = 0; i < count; i++) {
-        cases[i] = slab_case(i % 2 == 1, i < 2 ? CLF_VARIANT_PORTABLE : CLF_VARIANT_CPU);
-    }
-    return count;
-}
-
-/* Planned on the host's views: no buffers. */
-static clf_status plan_case(const test_session *session, const floyd_case *tested,
-                            clf_plan **out_plan) {
-    floyd_tensors tensors;
-    floyd_tensors_make(&tensors, tested);
-    const clf_status status = floyd_tensors_plan(&tensors, session->device, out_plan);
-    floyd_tensors_free(&tensors);
-    return status;
-}
-
 static int64_t parameter_of(const clf_plan *plan, const char *name) {
     json_t *description = test_plan_json(plan);
     const json_t *value = json_object_get(json_object_get(description, "parameters"), name);
@@ -59,42 +33,6 @@ static int64_t parameter_of(const clf_plan *plan, const char *name) {
     return number;
 }
 
-/* ---- Sizes, masks, scales ---- */
-
-static void test_floyd_slab_smallest_sizes(void **state) {
-    const test_session *session = (const test_session *)*state;
-    static const int64_t sizes[][3] = {{1, 1, 1}, {1, 1, 33}, {1, 33, 1}, {33, 1, 1}, {2, 3, 4}};
-    floyd_case cases[4];
-    const size_t count = make_cases(session, cases);
-    for (size_t i = 0; i < count; i++) {
-        for (size_t j = 0; j < LENGTH(sizes); j++) {
-            set_sizes(&cases[i], sizes[j][0], sizes[j][1], sizes[j][2], 1);
-            assert_true(floyd_case_run(session, &cases[i]));
-        }
-    }
-}
-
-static void test_floyd_slab_masked_rows_and_scales(void **state) {
-    const test_session *session = (const test_session *)*state;
-    static const double scales[] = {0.3, -0.3, 0.0, 1e-30, 8.0};
-    floyd_case cases[4];
-    const size_t count = make_cases(session, cases);
-    for (size_t i = 0; i < count; i++) {
-        floyd_case *tested = &cases[i];
-        set_sizes(tested, 5, 19, 37, 7);
-        tested->has_mask = true;
-        tested->mask_axes[2] = tested->mask_axes[4] = true;
-        tested->masked_rows = 0.5;
-        for (size_t j = 0; j < LENGTH(scales); j++) {
-            tested->scale = scales[j];
-            tested->mask_axes[3] = j % 2 == 1;
-            assert_true(floyd_case_run(session, tested));
-        }
-        tested->masked_rows = 1.0;
-        assert_true(floyd_case_run(session, tested));
-    }
-}
-
 /* ---- Workspace ---- */
 
 /* The number of the sentence "workspace_limit is ..., accepted with method slab: ... bytes". */
@@ -102,7 +40,7 @@ static size_t least_limit(const test_session *session, floyd_case tested) {
     static const char before[] = "accepted with method slab: ";
     clf_plan *plan = NULL;
     tested.workspace_limit = 1;
-    test_expect_status(plan_case(session, &tested, &plan), CLF_ERR_UNSUPPORTED);
+    test_expect_status(floyd_case_plan(session, &tested, &plan), CLF_ERR_UNSUPPORTED);
     assert_null(plan);
     test_expect_contains(clf_last_error(), "workspace_limit is 1, ");
     const char *found = strstr(clf_last_error(), before);
@@ -113,7 +51,7 @@ static size_t least_limit(const test_session *session, floyd_case tested) {
 static void check_limit(const test_session *session, const floyd_case *tested, int64_t least_n,
                         int64_t most_n) {
     clf_plan *plan = NULL;
-    test_succeeds(plan_case(session, tested, &plan));
+    test_succeeds(floyd_case_plan(session, tested, &plan));
     const size_t size = clf_plan_workspace_size(plan);
     assert_true(size <= tested->workspace_limit);
     assert_true((int64_t)size <= parameter_of(plan, "slab_workspace"));
@@ -126,17 +64,17 @@ static void check_limit(const test_session *session, const floyd_case *tested, i
 static void test_floyd_slab_workspace_stays_within_its_limit(void **state) {
     const test_session *session = (const test_session *)*state;
     static const clf_dtype dtypes[] = {CLF_DTYPE_FP32, CLF_DTYPE_BF16};
-    floyd_case cases[4];
-    const size_t count = make_cases(session, cases);
+    floyd_case cases[TEST_MOST_FLOYD_WAYS];
+    const size_t count = floyd_cases_make(session, CLF_FLOYD_METHOD_SLAB, cases);
     for (size_t i = 0; i < count; i++) {
         for (size_t j = 0; j < LENGTH(dtypes); j++) {
             floyd_case tested = cases[i];
             clf_plan *plan = NULL;
-            set_sizes(&tested, 13, 11, 19, 9);
+            floyd_case_set_sizes(&tested, 13, 11, 19, 9);
             tested.dtype = dtypes[j];
             tested.heads = 3;
             tested.workspace_limit = least_limit(session, tested) - 1;
-            test_expect_status(plan_case(session, &tested, &plan), CLF_ERR_UNSUPPORTED);
+            test_expect_status(floyd_case_plan(session, &tested, &plan), CLF_ERR_UNSUPPORTED);
             tested.workspace_limit++;
             check_limit(session, &tested, 1, 1);
             tested.workspace_limit *= 3;
@@ -201,8 +139,8 @@ static void test_floyd_slab_providers_give_the_reference_results(void **state) {
         {5, 19, 37, 7}, {1, 4, 33, 128}, {33, 1, 5, 64}, {32, 32, 64, 64}, {3, 70, 1, 1}};
     static const char *const providers[] = {"own", "clblast"};
     static const clf_dtype dtypes[] = {CLF_DTYPE_FP32, CLF_DTYPE_FP16, CLF_DTYPE_BF16};
-    floyd_case cases[4];
-    const size_t num_cases = make_cases(session, cases);
+    floyd_case cases[TEST_MOST_FLOYD_WAYS];
+    const size_t num_cases = floyd_cases_make(session, CLF_FLOYD_METHOD_SLAB, cases);
     for (size_t p = 0; p < LENGTH(providers); p++) {
         if (p == 1 && clf_i_gemm_the_batch_library.prepare == NULL) {
             printf("left out: this build has no CLBlast\n");
@@ -216,11 +154,11 @@ static void test_floyd_slab_providers_give_the_reference_results(void **state) {
             floyd_case tested = cases[i % num_cases];
             const int64_t *size = sizes[i / num_cases];
             clf_plan *plan = NULL;
-            set_sizes(&tested, size[0], size[1], size[2], size[3]);
+            floyd_case_set_sizes(&tested, size[0], size[1], size[2], size[3]);
             tested.dtype = dtypes[i / num_cases % LENGTH(dtypes)];
             tested.heads = 2;
             tested.swaps_heads = i % 3 == 1; /* rows with gaps: used in place in fp32 */
-            test_succeeds(plan_case(session, &tested, &plan));
+            test_succeeds(floyd_case_plan(session, &tested, &plan));
             expect_providers(plan, providers[p], tested.is_gradient ? 10 : 4);
             clf_plan_destroy(plan);
             assert_true(floyd_case_run(session, &tested));
@@ -239,61 +177,21 @@ static void test_floyd_slab_absent_library_is_named(void **state) {
         return;
     }
     setenv(VARIABLE, "clblast", 1);
-    test_expect_status(plan_case(session, &tested, &plan), CLF_ERR_UNSUPPORTED);
+    test_expect_status(floyd_case_plan(session, &tested, &plan), CLF_ERR_UNSUPPORTED);
     unsetenv(VARIABLE);
     test_expect_contains(clf_last_error(), "built without CLBlast");
 }
 
 /* ---- Repeated runs ---- */
 
-/* All results, one after the other. */
-static size_t read_results(floyd_tensors *tensors, const test_session *session,
-                           unsigned char *results) {
-    char problem[512];
-    size_t size = 0;
-    floyd_tensors_read(tensors, session, problem, sizeof problem);
-    assert_string_equal(problem, "");
-    for (int operand = 0; operand < TEST_NUM_FLOYD_OPERANDS; operand++) {
-        const test_tensor *memory = &tensors->memory[operand];
-        if (memory->image != NULL && memory->is_output) {
-            if (results != NULL) {
-                memcpy(results + size, memory->result, memory->num_bytes);
-            }
-            size += memory->num_bytes;
-        }
-    }
-    return size;
-}
-
 static void test_floyd_slab_runs_have_the_same_bits(void **state) {
     const test_session *session = (const test_session *)*state;
-    floyd_case cases[4];
-    const size_t count = make_cases(session, cases);
+    floyd_case cases[TEST_MOST_FLOYD_WAYS];
+    const size_t count = floyd_cases_make(session, CLF_FLOYD_METHOD_SLAB, cases);
     for (size_t i = 0; i < count; i++) {
-        floyd_case tested = cases[i];
-        floyd_tensors tensors;
-        clf_plan *plan = NULL;
-        unsigned char *results[2] = {NULL, NULL};
-        set_sizes(&tested, 37, 19, 70, 24);
-        tested.workspace_limit = least_limit(session, tested) * 3;
-        floyd_tensors_make(&tensors, &tested);
-        floyd_tensors_upload(&tensors, session);
-        test_succeeds(floyd_tensors_plan(&tensors, session->device, &plan));
-        for (int run = 0; run < 20; run++) {
-            test_succeeds(clf_plan_enqueue(plan, session->queue, NULL, 0, NULL, NULL));
-            const size_t size = read_results(&tensors, session, NULL);
-            unsigned char **kept = &results[run == 0 ? 0 : 1];
-            *kept = *kept != NULL ? *kept : (unsigned char *)malloc(size);
-            assert_non_null(*kept);
-            (void)read_results(&tensors, session, *kept);
-            if (run > 0) {
-                assert_memory_equal(results[0], results[1], size);
-            }
-        }
-        free(results[0]);
-        free(results[1]);
-        clf_plan_destroy(plan);
-        floyd_tensors_free(&tensors);
+        floyd_case_set_sizes(&cases[i], 37, 19, 70, 24);
+        cases[i].workspace_limit = least_limit(session, cases[i]) * 3;
+        floyd_case_run_repeatedly(session, &cases[i]);
     }
 }
 
@@ -301,7 +199,7 @@ static void test_floyd_slab_runs_have_the_same_bits(void **state) {
 
 static int64_t chosen_method(const test_session *session, const floyd_case *tested) {
     clf_plan *plan = NULL;
-    test_succeeds(plan_case(session, tested, &plan));
+    test_succeeds(floyd_case_plan(session, tested, &plan));
     const int64_t method = parameter_of(plan, "method");
     assert_true(parameter_of(plan, "slab_workspace") > 0);
     assert_true(parameter_of(plan, "fused_workspace") >= 0);
@@ -346,7 +244,7 @@ static void test_floyd_slab_is_chosen_with_variant_cpu_for_a_limit(void **state)
     }
     /* One head's keys and values for the fused way, 8 MiB, are more than a slab of one n needs. */
     floyd_case tested = slab_case(false, CLF_VARIANT_AUTO);
-    set_sizes(&tested, 128, 128, 128, 32);
+    floyd_case_set_sizes(&tested, 128, 128, 128, 32);
     tested.workspace_limit = least_limit(session, tested);
     tested.method = CLF_FLOYD_METHOD_AUTO;
     assert_int_equal(chosen_method(session, &tested), CLF_FLOYD_METHOD_SLAB);
@@ -358,8 +256,6 @@ static void test_floyd_slab_is_chosen_with_variant_cpu_for_a_limit(void **state)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_floyd_slab_smallest_sizes),
-        cmocka_unit_test(test_floyd_slab_masked_rows_and_scales),
         cmocka_unit_test(test_floyd_slab_workspace_stays_within_its_limit),
         cmocka_unit_test(test_floyd_slab_workspace_of_large_problems),
         cmocka_unit_test(test_floyd_slab_providers_give_the_reference_results),

@@ -24,6 +24,13 @@ floyd_case floyd_case_default(void) {
     return tested;
 }
 
+void floyd_case_set_sizes(floyd_case *tested, int64_t n, int64_t m, int64_t k, int64_t depth) {
+    tested->n = n;
+    tested->m = m;
+    tested->k = k;
+    tested->depth = depth;
+}
+
 void floyd_case_text(const floyd_case *tested, char *text, size_t capacity) {
     static const char *const methods[] = {"auto", "fused", "slab"};
     static const char *const variants[] = {"auto", "portable", "cpu"};

@@ -43,6 +43,8 @@ typedef struct floyd_case {
 /* Forward, fp32, [1, 2, 3, 5, 4, 7] for B H N M K D, no mask, scale 1 / sqrt(D). */
 floyd_case floyd_case_default(void);
 
+void floyd_case_set_sizes(floyd_case *tested, int64_t n, int64_t m, int64_t k, int64_t depth);
+
 /* One line that tells everything. */
 void floyd_case_text(const floyd_case *tested, char *text, size_t capacity);
 
