@@ -27,6 +27,12 @@ class Call:
         self.attributes = convert_attributes(name, attributes)
         self.results = results
 
+    @property
+    def is_repeatable(self):
+        """Whether another call of this kind is to be expected. A seed is part of a plan, and the
+        next call has another: plans of such calls would only drive out others."""
+        return self.name != "dropout_mask" and not self.attributes.get("generate_dropout")
+
 
 def _choice(name, value, numbers):
     try:

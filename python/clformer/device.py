@@ -237,12 +237,15 @@ class Device:
         operands = self._operands(call)
         key = (call.name, tuple((operand.field, operand.form) for operand in operands),
                tuple(call.attributes.items()))
-        handle = self._take_plan(key)
+        handle = self._take_plan(key) if call.is_repeatable else None
         if handle is None:
             handle = _calls.Handle(device, call, operands)
         # A plan that failed is not kept: what it holds is not known.
         self._launch(handle, operands)
-        self._keep_plan(key, handle)
+        if call.is_repeatable:
+            self._keep_plan(key, handle)
+        else:
+            handle.destroy()
 
 
 _opened: Dict[Optional[str], Device] = {}

@@ -64,6 +64,16 @@ def test_calls_of_one_kind_share_a_plan():
         assert device.plan_cache().misses == len(different) + 2
 
 
+def test_plans_of_a_seed_are_not_kept():
+    query = ones(1, 1, 4, 8)
+    with clformer.Device() as device:
+        for seed in range(3):
+            clformer.flash_attention(query, query, query, keep_prob=0.5, generate_dropout=True,
+                                     seed=seed, device=device)
+            clformer.dropout_mask(100, 0.5, seed=seed, device=device)
+        assert device.plan_cache() == (0, 0, 0, 64)
+
+
 def test_the_oldest_plan_goes_first():
     with clformer.Device(max_plans=2) as device:
         def misses(columns):
