@@ -248,6 +248,60 @@ def test_floyd_gradient_is_the_derivative(random):
         assert found[number][place] == pytest.approx((slope[0] - slope[1]) / 2e-5, abs=2e-5), number
 
 
+# ---- Numbers of the operator documents' sample programs ------------------------------------------
+
+SAMPLE_MASK = numpy.tile(numpy.array([[True, True], [False, False]]), (2, 2, 1, 1))
+
+
+def test_softmax_sample_program():
+    x = numpy.arange(1, 17, dtype=numpy.float32).reshape(2, 2, 2, 2)
+    y = clformer.scaled_masked_softmax(x, SAMPLE_MASK)
+    numpy.testing.assert_allclose(y.reshape(4, 4), [[0.5, 0.5, 0.268941, 0.731059]] * 4, atol=1e-6)
+    grad = clformer.scaled_masked_softmax_grad(x, x, SAMPLE_MASK)
+    expected = [0, 0, -66, -84, 0, 0, -742, -840, 0, 0, -2794, -3036, 0, 0, -6990, -7440]
+    numpy.testing.assert_allclose(grad.ravel(), expected)
+
+
+def test_floyd_sample_program():
+    """All ones in tensors of fp16 whose memory was filled with fp32: pairs of 0 and 1.875."""
+    shape = (1, 2, 128, 128, 32)
+    ones = numpy.ones(shape[:-1] + (16,), numpy.float32).view(numpy.float16)
+    assert ones.shape == shape and set(ones[0, 0, 0, 0, :2]) == {0, 1.875}
+    mask = numpy.zeros((1, 1, 128, 1, 128), numpy.uint8)
+    out, largest, total = clformer.floyd_attention(*[ones] * 5, atten_mask=mask)
+    assert set(out[0, 1, 127, 127, :2]) == {0, 3.75}
+    assert (largest == 112.5).all() and (total == 128).all()
+
+
+def test_attention_by_hand():
+    """Two queries, three keys, one head; calculated by hand."""
+    query, key, value, pse, grad = (
+        numpy.array(rows, numpy.float32)[None, None] for rows in (
+            [[1, .5], [-.5, 2]], [[.5, 1], [1, -1], [2, .25]], [[1, 2], [3, -1], [.5, 4]],
+            [[.1, -.2, .3], [0, .5, -.5]], [[1, -1], [.5, 2]]))
+    mask = numpy.array([[0, 1, 0], [1, 1, 1]], numpy.uint8)
+    attributes = {"pse": pse, "scale": 0.5}
+    forward = clformer.flash_attention(query, key, value, **attributes)
+    expected = [[1.102722, 2.517544], [1.128211, 2.032438]]
+    numpy.testing.assert_allclose(forward.attention_out[0, 0], expected, atol=2e-6)
+    numpy.testing.assert_allclose(forward.softmax_max[0, 0, :, 0], [1.2125, 0.875], atol=1e-6)
+    numpy.testing.assert_allclose(forward.softmax_sum[0, 0, :, 0], [1.861152, 1.406195], atol=2e-6)
+    found = clformer.flash_attention_grad(query, key, value, grad, *forward, **attributes)
+    expected = (
+        [[-.58891, -.58532], [.34847, .31520]],
+        [[.08039, -.06300], [.64257, -.30799], [-.72295, .37098]],
+        [[.63258, 1.14527], [.24021, .03243], [.62720, -.17769]],
+        [[.05746, .50273, -.56018], [-.04586, -.27967, .32554]])
+    for array, rows in zip(found, expected):
+        numpy.testing.assert_allclose(array[0, 0], rows, atol=2e-5)
+    least = -numpy.finfo(numpy.float32).max
+    for inner_precise, row, total in ((0, [1.5, 1.666667], 3), (2, [0, 0], -least)):
+        out, largest, sums = clformer.flash_attention(query, key, value, atten_mask=mask, scale=0.5,
+                                                      inner_precise=inner_precise)
+        numpy.testing.assert_allclose(out[0, 0], [[.681485, 3.274062], row], atol=2e-6)
+        assert largest[0, 0, 1, 0] == least and sums[0, 0, 1, 0] == numpy.float32(total)
+
+
 # ---- Errors --------------------------------------------------------------------------------------
 
 ZEROS = numpy.zeros((1, 2, 4, 8), numpy.float32)
