@@ -179,7 +179,7 @@ def test_other_objects_are_type_errors(thing):
 
 
 def test_torch_tensors(device, torch):
-    for dtype in (torch.float32, torch.float16, torch.bfloat16):
+    for dtype in (torch.float32, torch.bfloat16):
         x = torch.randn(3, 5, 8).to(dtype)
         for view in (x, x.transpose(0, 2), x[:, ::2], x[:1].expand(4, 5, 8)):
             y = clformer.scaled_masked_softmax(view, scale=2.0, device=device)
