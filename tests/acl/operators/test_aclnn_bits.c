@@ -25,9 +25,10 @@
 #include "floyd_tensors.h"
 #include "softmax_case.h"
 
-#define MAX_KINDS      200
-#define CASES_PER_KIND 6
-#define BUDGET         1.5e6 /* multiplications of one case */
+#define MAX_KINDS       200
+#define TEST_NUM_DEPTHS 4 /* each takes programs of its own */
+#define CASES_PER_KIND  6
+#define BUDGET          1.5e6 /* multiplications of one case */
 
 static aclnn_bridge bridge;
 
@@ -268,8 +269,8 @@ static attention_case draw_attention(test_random *random, const test_session *se
     static size_t num_kinds;
     if (num_kinds == 0) {
         size_t missing = 0;
-        num_kinds =
-            attention_kinds_draw(random, session->has_cpu_variant, kinds, MAX_KINDS, &missing);
+        num_kinds = attention_kinds_draw(random, session->has_cpu_variant, TEST_NUM_DEPTHS, kinds,
+                                         MAX_KINDS, &missing);
     }
     while (kind->depth == 0 || number % CASES_PER_KIND == 0) {
         *kind = kinds[test_random_below(random, num_kinds)];
