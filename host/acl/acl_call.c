@@ -158,11 +158,13 @@ static void end_call(clf_i_acl_call *call) {
 }
 
 static aclnnStatus check_pointers(const clf_i_acl_call *call) {
+    if (call->executor != NULL) {
+        *call->executor = NULL;
+    }
     if (call->workspace_size == NULL || call->executor == NULL) {
         return clf_i_acl_fail(ACLNN_ERR_PARAM_NULLPTR, "%s: %s is NULL", call->operator_name,
                               call->workspace_size == NULL ? "workspaceSize" : "executor");
     }
-    *call->executor = NULL;
     *call->workspace_size = 0;
     for (size_t i = 0; i < call->num_operands; ++i) {
         if (is_required(&call->operands[i]) && call->operands[i].tensor == NULL) {
