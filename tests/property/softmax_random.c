@@ -1,19 +1,12 @@
 /* Random cases of the softmax operators; CLFORMER_TEST_CASES sets how many of each. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "cmocka_all.h"
 #include "softmax_factors.h"
 
-static size_t num_cases(void) {
-    const char *given = getenv("CLFORMER_TEST_CASES");
-    const unsigned long count = given != NULL ? strtoul(given, NULL, 10) : 0;
-    return count > 0 ? count : 120;
-}
-
 static void run_random(const test_session *session, bool is_gradient) {
     test_random random = test_random_from(test_seed() ^ (is_gradient ? 0x5A5A : 0));
-    const size_t count = num_cases();
+    const size_t count = test_num_cases(120);
     for (size_t i = 0; i < count; i++) {
         const softmax_case tested =
             softmax_case_random(&random, is_gradient, session->has_cpu_variant);

@@ -1,7 +1,6 @@
 /* Random Floyd cases against the oracle: every kind of the forward, fused and by slabs, and of the
  * gradient, and at least CLFORMER_TEST_CASES cases of either (96 by default). */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "cmocka_all.h"
 #include "floyd_draw.h"
@@ -11,12 +10,6 @@
 /* B H N M K D of one case */
 #define FORWARD_BUDGET  1.5e6
 #define GRADIENT_BUDGET 0.6e6
-
-static size_t num_cases(void) {
-    const char *given = getenv("CLFORMER_TEST_CASES");
-    const unsigned long count = given != NULL ? strtoul(given, NULL, 10) : 0;
-    return count > 0 ? count : 96;
-}
 
 static bool case_fails(const floyd_case *tested, const void *context) {
     return !floyd_case_run((const test_session *)context, tested);
@@ -39,7 +32,7 @@ static size_t run_case(const test_session *session, const floyd_case *tested, si
 static void run_cases(const test_session *session, bool is_gradient) {
     test_random random = test_random_from(test_seed());
     const size_t num_kinds = floyd_num_kinds(session->has_cpu_variant);
-    const size_t cases_of_kind = (num_cases() + num_kinds - 1) / num_kinds;
+    const size_t cases_of_kind = (test_num_cases(96) + num_kinds - 1) / num_kinds;
     size_t failures = 0;
     size_t run = 0;
     for (size_t number = 0; number < num_kinds && failures < MAX_FAILURES; number++) {

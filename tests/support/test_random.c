@@ -27,6 +27,12 @@ uint64_t test_seed(void) {
     return seed;
 }
 
+size_t test_num_cases(size_t usual) {
+    const char *given = getenv("CLFORMER_TEST_CASES");
+    const unsigned long count = given != NULL ? strtoul(given, NULL, 10) : 0;
+    return count > 0 ? count : usual;
+}
+
 test_random test_random_from(uint64_t seed) {
     test_random random = {seed};
     test_random_next(&random);

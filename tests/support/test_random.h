@@ -13,6 +13,9 @@ typedef struct test_random {
 /* CLFORMER_TEST_SEED if set, else fresh for each process. Prints it on the first call. */
 uint64_t test_seed(void);
 
+/* How many random cases to run: CLFORMER_TEST_CASES if set, else `usual`. */
+size_t test_num_cases(size_t usual);
+
 test_random test_random_from(uint64_t seed);
 uint64_t test_random_next(test_random *random);
 /* In [0, count). */

@@ -32,12 +32,6 @@
 
 static aclnn_bridge bridge;
 
-static size_t num_cases(void) {
-    const char *given = getenv("CLFORMER_TEST_CASES");
-    const unsigned long count = given != NULL ? strtoul(given, NULL, 10) : 0;
-    return count > 0 ? count : CASES_PER_KIND;
-}
-
 static void place(test_tensor *memory, const clf_tensor *view) {
     if (memory->image != NULL) {
         aclnn_bridge_place(&bridge, view, memory);
@@ -131,7 +125,7 @@ static void check_softmax(const test_session *session, bool is_gradient) {
     test_random random = test_random_from(test_seed());
     softmax_case drawn = softmax_case_default();
     drawn.is_gradient = is_gradient;
-    for (size_t i = 0; i < num_cases(); i++) {
+    for (size_t i = 0; i < test_num_cases(CASES_PER_KIND); i++) {
         softmax_tensors tensors;
         char text[512];
         draw_softmax(&random, i, &drawn);
@@ -184,7 +178,7 @@ static void test_ffn_bits_are_the_native_ones(void **state) {
     const size_t num_kinds =
         ffn_kinds_draw(&random, session->has_cpu_variant, kinds, MAX_KINDS, &missing);
     const ffn_kind *kind = NULL;
-    for (size_t i = 0; i < num_cases();) {
+    for (size_t i = 0; i < test_num_cases(CASES_PER_KIND);) {
         kind = kind == NULL || i % CASES_PER_KIND == 0
                    ? &kinds[test_random_below(&random, num_kinds)]
                    : kind;
@@ -217,7 +211,7 @@ static void check_floyd(const test_session *session, bool is_gradient) {
     test_random random = test_random_from(test_seed());
     const size_t num_kinds = floyd_num_kinds(session->has_cpu_variant);
     floyd_kind kind = {0};
-    for (size_t i = 0; i < num_cases(); i++) {
+    for (size_t i = 0; i < test_num_cases(CASES_PER_KIND); i++) {
         if (i % CASES_PER_KIND == 0) {
             kind = floyd_kind_draw(&random, test_random_below(&random, num_kinds), is_gradient);
             kind.dtype = test_random_chance(&random, 0.5) ? CLF_DTYPE_FP16 : CLF_DTYPE_BF16;
@@ -322,7 +316,7 @@ static void test_attention_bits_are_the_native_ones(void **state) {
     const test_session *session = (const test_session *)*state;
     test_random random = test_random_from(test_seed());
     attention_kind kind = {0};
-    for (size_t i = 0; i < num_cases();) {
+    for (size_t i = 0; i < test_num_cases(CASES_PER_KIND);) {
         const attention_case drawn = draw_attention(&random, session, i, &kind);
         choose_manner(i);
         const bool varlen = drawn.layout == TEST_TND;
@@ -352,7 +346,7 @@ static void test_attention_grad_bits_are_the_native_ones(void **state) {
     const test_session *session = (const test_session *)*state;
     test_random random = test_random_from(test_seed());
     attention_kind kind = {0};
-    for (size_t i = 0; i < num_cases();) {
+    for (size_t i = 0; i < test_num_cases(CASES_PER_KIND);) {
         const attention_case drawn = draw_attention(&random, session, i, &kind);
         choose_manner(i);
         const bool varlen = drawn.layout == TEST_TND;
