@@ -1,5 +1,6 @@
 /* Each storage type, masks, strides, several blocks of keys, and a slab that holds not all n. Slabs
- * have few n and m: the simulator takes most of a second for each product of a batch. */
+ * have few n and m: the simulator takes most of a second for each product of a batch. For that reason,
+ * too, a case by slabs stands for all kernels that it launches and runs once. */
 #include "floyd_races.h"
 
 #include "floyd_run.h"
@@ -26,11 +27,8 @@ typedef struct floyd_race {
 #define CPU           "clf_floyd_attention_cpu", false, FUSED_CPU
 #define GRAD_PORTABLE "clf_floyd_attention_grad_portable", true, FUSED
 #define GRAD_CPU      "clf_floyd_attention_grad_cpu", true, FUSED_CPU
-#define COPY          "clf_floyd_slab_copy", false, SLAB
-#define GRAD_COPY     "clf_floyd_slab_copy", true, SLAB
-#define SOFTMAX       "clf_floyd_slab_softmax", false, SLAB
-#define WEIGHTS       "clf_floyd_slab_weights", true, SLAB
-#define EQUAL_TILES   "clf_gemm_equal_tiles", false, SLAB
+#define SLAB_FORWARD  "clf_floyd_slab_softmax", false, SLAB
+#define SLAB_GRADIENT "clf_floyd_slab_weights", true, SLAB
 
 static const floyd_race races[] = {
     {PORTABLE, CLF_DTYPE_FP32, 1, {8, 8, 16, 16}, false, TEST_CONTIGUOUS, 0},
@@ -49,31 +47,47 @@ static const floyd_race races[] = {
     {GRAD_CPU, CLF_DTYPE_FP16, 2, {3, 5, 21, 5}, true, TEST_GAPS, 0},
     {GRAD_CPU, CLF_DTYPE_BF16, 1, {9, 3, 150, 17}, true, TEST_NEGATIVE, 0},
     {GRAD_CPU, CLF_DTYPE_FP32, 1, {7, 3, 5, 3}, true, TEST_CONTIGUOUS, 8000},
-    {COPY, CLF_DTYPE_FP32, 1, {2, 2, 16, 16}, false, TEST_CONTIGUOUS, 0},
-    {COPY, CLF_DTYPE_FP16, 2, {1, 1, 7, 5}, false, TEST_NEGATIVE, 0},
-    {GRAD_COPY, CLF_DTYPE_BF16, 1, {1, 3, 19, 17}, false, TEST_GAPS, 0},
-    {SOFTMAX, CLF_DTYPE_FP32, 1, {2, 2, 64, 16}, false, TEST_CONTIGUOUS, 0},
-    {SOFTMAX, CLF_DTYPE_FP16, 2, {1, 3, 7, 5}, true, TEST_GAPS, 0},
-    {SOFTMAX, CLF_DTYPE_BF16, 1, {1, 3, 67, 3}, true, TEST_NEGATIVE, 0},
-    {WEIGHTS, CLF_DTYPE_FP32, 1, {2, 2, 64, 8}, false, TEST_CONTIGUOUS, 0},
-    {WEIGHTS, CLF_DTYPE_FP16, 1, {1, 3, 7, 5}, true, TEST_GAPS, 0},
-    {WEIGHTS, CLF_DTYPE_BF16, 1, {3, 1, 67, 3}, true, TEST_NEGATIVE, 0},
-    {EQUAL_TILES, CLF_DTYPE_FP32, 1, {4, 2, 4, 4}, false, TEST_CONTIGUOUS, 0},
-    {EQUAL_TILES, CLF_DTYPE_FP32, 1, {3, 5, 5, 3}, false, TEST_CONTIGUOUS, 0},
-    {EQUAL_TILES, CLF_DTYPE_FP32, 1, {5, 1, 5, 3}, false, TEST_CONTIGUOUS, 0},
+    {SLAB_FORWARD, CLF_DTYPE_FP32, 1, {2, 2, 64, 16}, false, TEST_CONTIGUOUS, 0},
+    {SLAB_FORWARD, CLF_DTYPE_FP16, 2, {1, 3, 7, 5}, true, TEST_GAPS, 0},
+    {SLAB_FORWARD, CLF_DTYPE_BF16, 1, {1, 3, 67, 3}, true, TEST_NEGATIVE, 0},
+    {SLAB_GRADIENT, CLF_DTYPE_FP32, 1, {2, 2, 64, 8}, false, TEST_CONTIGUOUS, 0},
+    {SLAB_GRADIENT, CLF_DTYPE_FP16, 1, {1, 3, 7, 5}, true, TEST_GAPS, 0},
+    {SLAB_GRADIENT, CLF_DTYPE_BF16, 1, {3, 1, 67, 3}, true, TEST_NEGATIVE, 0},
 };
 #define NUM_RACES (sizeof races / sizeof races[0])
 
+/* What each case by slabs launches besides. */
+static const char *const slab_kernels[] = {"clf_floyd_slab_copy", "clf_gemm_equal_tiles"};
+#define NUM_SLAB_KERNELS (sizeof slab_kernels / sizeof slab_kernels[0])
+
+static size_t num_kernels(const floyd_race *race) {
+    return 1 + (race->method == CLF_FLOYD_METHOD_SLAB ? NUM_SLAB_KERNELS : 0);
+}
+
 size_t floyd_races_count(void) {
-    return NUM_RACES;
+    size_t count = 0;
+    for (size_t i = 0; i < NUM_RACES; i++) {
+        count += num_kernels(&races[i]);
+    }
+    return count;
+}
+
+/* The case that an index belongs to; *index becomes the number of its kernel. */
+static const floyd_race *race_of(size_t *index) {
+    const floyd_race *race = races;
+    while (*index >= num_kernels(race)) {
+        *index -= num_kernels(race++);
+    }
+    return race;
 }
 
 const char *floyd_race_kernel(size_t index) {
-    return races[index].kernel;
+    const floyd_race *race = race_of(&index);
+    return index == 0 ? race->kernel : slab_kernels[index - 1];
 }
 
 bool floyd_race_is_ragged(size_t index) {
-    const int64_t *sizes = races[index].sizes;
+    const int64_t *sizes = race_of(&index)->sizes;
     return sizes[0] % 2 != 0 && sizes[1] % 2 != 0 && sizes[2] % 2 != 0;
 }
 
@@ -110,6 +124,7 @@ static bool launches(const test_session *session, const floyd_case *tested, cons
 }
 
 bool floyd_race_run(const test_session *session, size_t index) {
-    const floyd_case tested = case_of(&races[index]);
-    return launches(session, &tested, races[index].kernel) && floyd_case_run(session, &tested);
+    const char *kernel = floyd_race_kernel(index);
+    const floyd_case tested = case_of(race_of(&index));
+    return launches(session, &tested, kernel) && (index > 0 || floyd_case_run(session, &tested));
 }
