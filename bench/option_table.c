@@ -16,6 +16,7 @@ static bool set_variant(options *out, const char *value) {
     static const choice choices[] = {{"auto", CLF_VARIANT_AUTO},
                                      {"portable", CLF_VARIANT_PORTABLE},
                                      {"cpu", CLF_VARIANT_CPU},
+                                     {"nvidia", CLF_VARIANT_NVIDIA},
                                      {NULL, 0}};
     int chosen = 0;
     bool ok = choose("variant", value, choices, &chosen);
@@ -161,7 +162,7 @@ const option_entry option_table[] = {
     {"case", 'c', "NAMES", FOR_CASES, set_cases, "only these cases, e.g. 1,6; names as in `list`"},
     {"dtype", 't', "TYPES", FOR_CASES | FOR_DEMO, set_dtype,
      "list of fp32, fp16, bf16 (all of them)"},
-    {"variant", 0, "V", FOR_CASES, set_variant, "auto (default), portable, cpu"},
+    {"variant", 0, "V", FOR_CASES, set_variant, "auto (default), portable, cpu, nvidia"},
     {"verify", 0, "MODE", FOR_RUN | FOR_DEMO, set_verify,
      "full: every row; sample: random rows (default); off"},
     {"peers", 'p', "NAMES", FOR_RUN, set_peers,

@@ -21,6 +21,8 @@ const char *variant_name(clf_variant variant) {
         return "portable";
     case CLF_VARIANT_CPU:
         return "cpu";
+    case CLF_VARIANT_NVIDIA:
+        return "nvidia";
     }
     return "unknown";
 }

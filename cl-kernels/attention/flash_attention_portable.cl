@@ -30,11 +30,17 @@
  * for each unit, in order, CLF_ATTENTION_PARTIAL_SIZE floats, read by clf_flash_attention_merge.
  * Local memory, bytes:  4 * ((R + T) * (C + 1) + R * (T + 1) + R * X + 1)
  *
+ * CLF_ATTENTION_ONLY_IF_FLAGGED, default 0: 1: does nothing if the first int of the workspace is 0
+ * (flash_attention_nvidia.cl).
+ *
  * Macros: lib/attention_tile.clh (T, C, Y, X), lib/attention.clh (R and others), lib/dtype.clh,
  * lib/exp2.clh. A work-item keeps R / Y * Dv / X sums: about 64 at most is good.
  */
 #ifndef CLF_EXP2_DEGREE
 #define CLF_EXP2_DEGREE 5
+#endif
+#ifndef CLF_ATTENTION_ONLY_IF_FLAGGED
+#define CLF_ATTENTION_ONLY_IF_FLAGGED 0
 #endif
 #include "lib/attention_mean.clh"
 #include "lib/attention_tile.clh"
@@ -250,6 +256,9 @@ clf_flash_attention_portable(CLF_ATTENTION_PARAMETERS) {
     __local float reduction[CLF_ATTENTION_ROWS * CLF_ATTENTION_GROUP_COLUMNS];
     __local int has_special_values;
     CLF_ATTENTION_GATHER_TENSORS(tensors);
+    if (CLF_ATTENTION_ONLY_IF_FLAGGED &&
+        *(__global const int *)(workspace + workspace_offset) == 0)
+        return;
     clf_attention_group group;
     clf_attention_find_group(&group, sequences, tiles, &problem);
     const long key_head = clf_attention_key_head(&problem, group.head);

@@ -182,7 +182,71 @@ static void choose_portable(const clf_device *device, const clf_i_attention_requ
         (size_t)(4 * ((rows + keys) * (chunk + 1) + rows * (keys + 1) + rows * side + 1));
 }
 
-/* ---- both ---- */
+/* ---- nvidia ---- */
+
+enum { NVIDIA_STAGES = 3, NVIDIA_BLOCK = 16, NVIDIA_CHUNK = 8, NVIDIA_MOST_DEPTH = 256 };
+
+/* What the registers hold without spilling, ci/nvidia-offline. */
+static const struct nvidia_tiles {
+    int64_t padded_depth;
+    int64_t most_rows; /* packed rows up to which it is taken; 0: any number */
+    int64_t warps;
+    int64_t row_blocks;
+    int64_t key_tile;
+    int64_t softmax_keys;
+} nvidia_table[] = {
+    {64, 16, 1, 1, 64, 32},  {64, 64, 4, 1, 64, 32},  {64, 0, 4, 2, 64, 32},
+    {128, 16, 1, 1, 32, 32}, {128, 64, 4, 1, 32, 32}, {128, 0, 8, 1, 32, 32},
+    {256, 16, 1, 1, 16, 16}, {256, 0, 4, 1, 16, 16},
+};
+
+static bool is_chunked(const clf_i_attention_axes *axes) {
+    return axes->depth == 1 && axes->token % NVIDIA_CHUNK == 0 && axes->head % NVIDIA_CHUNK == 0;
+}
+
+const char *clf_i_attention_nvidia_refusal(const clf_i_attention_request *request,
+                                           const clf_i_attention_tables *tables) {
+    const clf_i_attention_geometry *geometry = &request->geometry;
+    bool chunked = is_chunked(&geometry->query) && is_chunked(&geometry->key) &&
+                   is_chunked(&geometry->value) && is_chunked(&geometry->out);
+    if (request->args.query->dtype == CLF_DTYPE_FP32) {
+        return "it computes fp16 and bf16 only";
+    }
+    if (geometry->depth > NVIDIA_MOST_DEPTH || geometry->depth % NVIDIA_CHUNK != 0 ||
+        geometry->value_depth % NVIDIA_CHUNK != 0) {
+        return "it needs head dimensions up to 256 that are multiples of 8";
+    }
+    for (size_t i = 0; i < tables->num_sequences && chunked; ++i) {
+        const clf_i_attention_sequence *sequence = &tables->sequences[i];
+        chunked = sequence->query_offset % NVIDIA_CHUNK == 0 &&
+                  sequence->key_offset % NVIDIA_CHUNK == 0 &&
+                  sequence->value_offset % NVIDIA_CHUNK == 0 &&
+                  sequence->out_offset % NVIDIA_CHUNK == 0;
+    }
+    return chunked ? NULL
+                   : "it needs strides that are multiples of 8 elements, and 1 along depths";
+}
+
+static void choose_nvidia(const clf_i_attention_request *request, int64_t packed_rows,
+                          clf_i_attention_tile_sizes *sizes) {
+    const struct nvidia_tiles *chosen = nvidia_table;
+    while (request->geometry.depth > chosen->padded_depth ||
+           (chosen->most_rows != 0 && packed_rows > chosen->most_rows)) {
+        ++chosen;
+    }
+    sizes->kernel = "clf_flash_attention_nvidia";
+    sizes->padded_depth = chosen->padded_depth;
+    sizes->warps = chosen->warps;
+    sizes->row_blocks = chosen->row_blocks;
+    sizes->softmax_keys = chosen->softmax_keys;
+    sizes->tiling.rows = NVIDIA_BLOCK * chosen->warps * chosen->row_blocks;
+    sizes->tiling.key_tile = chosen->key_tile;
+    sizes->local_memory =
+        (size_t)(2 * chosen->padded_depth *
+                 clf_i_larger(NVIDIA_STAGES * 2 * chosen->key_tile, sizes->tiling.rows));
+}
+
+/* ---- all ---- */
 
 /* Few tiles and many keys: parts of the keys become units of their own, so that all compute units
  * work. The number depends on the shapes and the device only, and with it the bits of the result.
@@ -204,16 +268,30 @@ static int64_t choose_splits(const clf_device *device, const char *kernel,
         1, clf_i_smaller(clf_i_divide_up(wanted, units), geometry->key_length / least_keys));
 }
 
+static clf_i_attention_tile_sizes begin_sizes(const clf_i_attention_request *request) {
+    clf_i_attention_tile_sizes sizes = {.tiling = {.heads_per_tile = 1, .num_splits = 1}};
+    if (request->geometry.query_length <= GROUPED_MOST_ROWS) {
+        sizes.tiling.heads_per_tile = group_of(request);
+    }
+    return sizes;
+}
+
+clf_i_attention_tile_sizes
+clf_i_attention_portable_tiles(const clf_device *device, const clf_i_attention_request *request) {
+    clf_i_attention_tile_sizes sizes = begin_sizes(request);
+    choose_portable(device, request, request->geometry.query_length * sizes.tiling.heads_per_tile,
+                    &sizes);
+    return sizes;
+}
+
 clf_i_attention_tile_sizes clf_i_attention_choose_tiles(const clf_plan *plan, clf_variant variant,
                                                         const clf_i_attention_request *request) {
     const clf_device *device = clf_i_plan_device(plan);
-    const clf_i_attention_geometry *geometry = &request->geometry;
-    clf_i_attention_tile_sizes sizes = {.tiling = {.heads_per_tile = 1}};
-    if (geometry->query_length <= GROUPED_MOST_ROWS) {
-        sizes.tiling.heads_per_tile = group_of(request);
-    }
-    const int64_t packed_rows = geometry->query_length * sizes.tiling.heads_per_tile;
-    if (variant != CLF_VARIANT_CPU) {
+    clf_i_attention_tile_sizes sizes = begin_sizes(request);
+    const int64_t packed_rows = request->geometry.query_length * sizes.tiling.heads_per_tile;
+    if (variant == CLF_VARIANT_NVIDIA) {
+        choose_nvidia(request, packed_rows, &sizes);
+    } else if (variant != CLF_VARIANT_CPU) {
         choose_portable(device, request, packed_rows, &sizes);
     } else if (packed_rows <= FEW_ROWS) {
         choose_few_rows(device, request, packed_rows, &sizes);

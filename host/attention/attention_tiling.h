@@ -20,12 +20,24 @@ typedef struct clf_i_attention_tile_sizes {
     int64_t depth_chunk;   /* portable: depths in local memory at a time */
     int64_t group_rows;    /* portable: work-items of a work-group along the rows */
     int64_t group_columns; /* portable: ... along keys and depths */
+    int64_t padded_depth;  /* nvidia: depths of a row in local memory */
+    int64_t warps;         /* nvidia: of a work-group */
+    int64_t row_blocks;    /* nvidia: of 16 rows, of a warp */
+    int64_t softmax_keys;  /* nvidia: keys whose scores are in registers at a time */
     size_t local_memory;   /* bytes */
 } clf_i_attention_tile_sizes;
 
 /* Which of the variant's kernels fits the problem, and its tiles. */
 clf_i_attention_tile_sizes clf_i_attention_choose_tiles(const clf_plan *plan, clf_variant variant,
                                                         const clf_i_attention_request *request);
+
+/* The portable kernel's, keys not split. */
+clf_i_attention_tile_sizes
+clf_i_attention_portable_tiles(const clf_device *device, const clf_i_attention_request *request);
+
+/* Why the nvidia variant cannot compute the problem; NULL if it can. The sequences are made. */
+const char *clf_i_attention_nvidia_refusal(const clf_i_attention_request *request,
+                                           const clf_i_attention_tables *tables);
 
 /* Units of work: tiles times the heads that each is done for. */
 int64_t clf_i_attention_num_unit_heads(const clf_i_attention_request *request,

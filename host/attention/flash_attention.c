@@ -9,6 +9,7 @@
 #include "core/failure.h"
 #include "core/text.h"
 #include "device/plan_builder.h"
+#include "device/warp_probe.h"
 #include "shape/view.h"
 
 /* A plan in the making. */
@@ -22,6 +23,7 @@ typedef struct building {
     size_t sequence_table;
     size_t tile_table;
     size_t workspace;
+    bool only_if_flagged; /* the launch does nothing unless the workspace's flag is set */
 } building;
 
 /* ---- Tensors ---- */
@@ -135,6 +137,15 @@ static void set_portable(const building *building, clf_i_step_builder *launch) {
     launch->step.local[0] = group;
 }
 
+static void set_nvidia(const building *building, clf_i_step_builder *launch) {
+    const clf_i_attention_tile_sizes *sizes = &building->sizes;
+    clf_i_step_define(launch, "CLF_ATTENTION_PADDED_DEPTH", sizes->padded_depth);
+    clf_i_step_define(launch, "CLF_ATTENTION_WARPS", sizes->warps);
+    clf_i_step_define(launch, "CLF_ATTENTION_ROW_BLOCKS", sizes->row_blocks);
+    clf_i_step_define(launch, "CLF_ATTENTION_SOFTMAX_KEYS", sizes->softmax_keys);
+    clf_i_step_groups(launch, num_units(building), 32 * sizes->warps);
+}
+
 static clf_status launch_forward(const building *building) {
     clf_i_step_builder launch;
     clf_i_step_begin(&launch, building->sizes.kernel);
@@ -145,8 +156,11 @@ static clf_status launch_forward(const building *building) {
     launch.step.local_memory = building->sizes.local_memory;
     if (building->variant == CLF_VARIANT_CPU) {
         set_cpu(building, &launch);
+    } else if (building->variant == CLF_VARIANT_NVIDIA) {
+        set_nvidia(building, &launch);
     } else {
         set_portable(building, &launch);
+        clf_i_step_define(&launch, "CLF_ATTENTION_ONLY_IF_FLAGGED", building->only_if_flagged);
     }
     return clf_i_plan_add_step(building->plan, &launch.step);
 }
@@ -167,27 +181,6 @@ static clf_status launch_merge(const building *building) {
     return clf_i_plan_add_step(building->plan, &launch.step);
 }
 
-static clf_status add_launches(building *building) {
-    clf_status status = make_tables(building);
-    if (status != CLF_SUCCESS) {
-        return status;
-    }
-    clf_i_attention_problem_make(building->request, &building->problem);
-    building->problem.num_tiles = (int64_t)building->tables.num_tiles;
-    if (building->variant == CLF_VARIANT_CPU) {
-        status = launch_reset(building);
-    }
-    if (status == CLF_SUCCESS) {
-        status = launch_forward(building);
-    }
-    if (status == CLF_SUCCESS && building->sizes.merges) {
-        status = launch_merge(building);
-    }
-    return status;
-}
-
-/* ---- Description ---- */
-
 static clf_status set_parameters(const building *building) {
     const clf_i_attention_tiling *tiling = &building->sizes.tiling;
     const clf_i_plan_parameter parameters[] = {
@@ -202,6 +195,50 @@ static clf_status set_parameters(const building *building) {
     return clf_i_plan_set_parameters(building->plan, parameters,
                                      sizeof parameters / sizeof parameters[0]);
 }
+
+/* What the nvidia kernel leaves to be computed again, if it says so: all of it, by the portable one,
+ * with tiles of its own. */
+static clf_status launch_again(building *building) {
+    building->variant = CLF_VARIANT_PORTABLE;
+    building->only_if_flagged = true;
+    building->sizes =
+        clf_i_attention_portable_tiles(clf_i_plan_device(building->plan), building->request);
+    clf_status status = clf_i_attention_tiles_make(&building->sizes.tiling, &building->tables);
+    if (status == CLF_SUCCESS) {
+        status = clf_i_plan_add_table(building->plan, building->tables.tiles,
+                                      building->tables.num_tiles * sizeof *building->tables.tiles,
+                                      &building->tile_table);
+    }
+    building->problem.num_tiles = (int64_t)building->tables.num_tiles;
+    return status == CLF_SUCCESS ? launch_forward(building) : status;
+}
+
+static clf_status add_launches(building *building) {
+    clf_status status = make_tables(building);
+    if (status != CLF_SUCCESS) {
+        return status;
+    }
+    clf_i_attention_problem_make(building->request, &building->problem);
+    building->problem.num_tiles = (int64_t)building->tables.num_tiles;
+    if (building->variant != CLF_VARIANT_PORTABLE) {
+        status = launch_reset(building);
+    }
+    if (status == CLF_SUCCESS) {
+        status = launch_forward(building);
+    }
+    if (status == CLF_SUCCESS && building->sizes.merges) {
+        status = launch_merge(building);
+    }
+    if (status == CLF_SUCCESS) {
+        status = set_parameters(building);
+    }
+    if (status == CLF_SUCCESS && building->variant == CLF_VARIANT_NVIDIA) {
+        status = launch_again(building);
+    }
+    return status;
+}
+
+/* ---- Cost ---- */
 
 /* Two products over the computed pairs. Every tensor moves once. */
 static void set_cost(const building *building) {
@@ -220,27 +257,39 @@ static void set_cost(const building *building) {
 
 /* ---- The plan ---- */
 
+static clf_status choose_variant(building *building) {
+    const clf_device *device = clf_i_plan_device(building->plan);
+    const clf_i_capabilities *capabilities = clf_i_plan_capabilities(building->plan);
+    const char *nvidia_refusal =
+        clf_i_attention_nvidia_refusal(building->request, &building->tables);
+    const clf_i_variant_option options[] = {
+        {CLF_VARIANT_NVIDIA,
+         nvidia_refusal != NULL ? nvidia_refusal : clf_i_nvidia_refusal(device)},
+        {CLF_VARIANT_CPU, clf_i_variant_refusal(capabilities, CLF_VARIANT_CPU)},
+        {CLF_VARIANT_PORTABLE, clf_i_variant_refusal(capabilities, CLF_VARIANT_PORTABLE)},
+    };
+    return clf_i_plan_choose_variant(building->plan, building->request->args.variant, options,
+                                     sizeof options / sizeof options[0], &building->variant);
+}
+
 static clf_status fill_plan(building *building) {
-    clf_status status = add_tensors(building->request, building->plan);
-    if (status == CLF_SUCCESS) {
-        status = clf_i_plan_choose_either_variant(building->plan, building->request->args.variant,
-                                                  &building->variant);
+    const clf_i_attention_request *request = building->request;
+    clf_status status = add_tensors(request, building->plan);
+    if (status == CLF_SUCCESS && !request->geometry.out_is_empty) {
+        status = clf_i_attention_sequences_make(&request->args, &request->geometry,
+                                                &request->pairs, &building->tables);
     }
     if (status == CLF_SUCCESS) {
-        status = clf_i_attention_set_text(building->request, building->plan);
+        status = choose_variant(building);
     }
-    if (status == CLF_SUCCESS && !building->request->geometry.out_is_empty) {
-        status =
-            clf_i_attention_sequences_make(&building->request->args, &building->request->geometry,
-                                           &building->request->pairs, &building->tables);
-        if (status == CLF_SUCCESS) {
-            building->sizes =
-                clf_i_attention_choose_tiles(building->plan, building->variant, building->request);
-            status = add_launches(building);
-        }
+    if (status == CLF_SUCCESS) {
+        status = clf_i_attention_set_text(request, building->plan);
+    }
+    if (status == CLF_SUCCESS && !request->geometry.out_is_empty) {
+        building->sizes = clf_i_attention_choose_tiles(building->plan, building->variant, request);
+        status = add_launches(building);
         if (status == CLF_SUCCESS) {
             set_cost(building);
-            status = set_parameters(building);
         }
     }
     return status == CLF_SUCCESS ? clf_i_plan_finish(building->plan) : status;

@@ -9,7 +9,9 @@
 #include "device/device_internal.h"
 #include "device/opencl.h"
 
-#define PORTABLE_LOCAL_MEMORY 32768u
+#define PORTABLE_LOCAL_MEMORY     32768u
+#define NVIDIA_LOCAL_MEMORY       49152u
+#define NVIDIA_COMPUTE_CAPABILITY 80u
 
 const clf_i_capabilities *clf_i_device_capabilities(const clf_device *device) {
     return &device->capabilities;
@@ -27,6 +29,14 @@ const char *clf_i_variant_refusal(const clf_i_capabilities *capabilities, clf_va
     }
     if (variant == CLF_VARIANT_PORTABLE && capabilities->local_memory < PORTABLE_LOCAL_MEMORY) {
         return "it needs 32 KiB of local memory";
+    }
+    if (variant == CLF_VARIANT_NVIDIA && capabilities->compute_capability == 0) {
+        return "it needs an NVIDIA GPU";
+    }
+    if (variant == CLF_VARIANT_NVIDIA &&
+        (capabilities->compute_capability < NVIDIA_COMPUTE_CAPABILITY ||
+         capabilities->local_memory < NVIDIA_LOCAL_MEMORY)) {
+        return "it needs compute capability 8.0 and 48 KiB of local memory";
     }
     return NULL;
 }
@@ -175,6 +185,21 @@ static bool has_word(const char *list, const char *word) {
     return false;
 }
 
+/* cl_nv_device_attribute_query */
+#define DEVICE_COMPUTE_CAPABILITY_MAJOR 0x4000
+#define DEVICE_COMPUTE_CAPABILITY_MINOR 0x4001
+
+static void query_compute_capability(cl_device_id id, clf_i_capabilities *capabilities) {
+    cl_uint major = 0;
+    cl_uint minor = 0;
+    if (clGetDeviceInfo(id, DEVICE_COMPUTE_CAPABILITY_MAJOR, sizeof major, &major, NULL) ==
+            CL_SUCCESS &&
+        clGetDeviceInfo(id, DEVICE_COMPUTE_CAPABILITY_MINOR, sizeof minor, &minor, NULL) ==
+            CL_SUCCESS) {
+        capabilities->compute_capability = 10 * major + minor;
+    }
+}
+
 static clf_status query_extensions(cl_device_id id, clf_i_capabilities *capabilities) {
     char *list = NULL;
     const clf_status status =
@@ -182,6 +207,9 @@ static clf_status query_extensions(cl_device_id id, clf_i_capabilities *capabili
     if (status == CLF_SUCCESS) {
         capabilities->has_fp16 = has_word(list, "cl_khr_fp16");
         capabilities->has_fp64 = has_word(list, "cl_khr_fp64");
+        if (has_word(list, "cl_nv_device_attribute_query")) {
+            query_compute_capability(id, capabilities);
+        }
     }
     clf_i_release(list);
     return status;

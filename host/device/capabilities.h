@@ -34,6 +34,7 @@ typedef struct clf_i_capabilities {
     uint64_t max_work_group_size;
     uint32_t base_alignment; /* bytes, of buffers and sub-buffers */
     uint32_t max_sub_groups; /* 0: none */
+    uint32_t compute_capability; /* 10 * major + minor; 0: not an NVIDIA GPU */
     bool has_fp16;           /* cl_khr_fp16: arithmetic; storage is always there */
     bool has_fp64;
     bool is_pocl;
@@ -46,13 +47,14 @@ const clf_i_capabilities *clf_i_device_capabilities(const clf_device *device);
 const char *clf_i_device_type_name(clf_i_device_type type);
 
 /* The variants' names, in the order of clf_variant: also the words of CLFORMER_VARIANT. */
-#define CLF_I_VARIANT_NAMES "auto", "portable", "cpu"
-#define CLF_I_NUM_VARIANTS  3
+#define CLF_I_VARIANT_NAMES "auto", "portable", "cpu", "nvidia"
+#define CLF_I_NUM_VARIANTS  4
 
 /* "portable"; "unknown" if `variant` is not an enumerator. */
 const char *clf_i_variant_name(clf_variant variant);
 
-/* Why the variant cannot be used on such a device at all; NULL if it can. */
+/* Why the variant cannot be used on such a device at all; NULL if it can, as far as the capabilities
+ * tell: of nvidia, device/warp_probe.h knows more. */
 const char *clf_i_variant_refusal(const clf_i_capabilities *capabilities, clf_variant variant);
 
 #endif

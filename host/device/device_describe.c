@@ -7,6 +7,7 @@
 #include "core/failure.h"
 #include "device/device_internal.h"
 #include "device/device_table.h"
+#include "device/warp_probe.h"
 
 static json_t *index_value(const clf_i_capabilities *capabilities) {
     return capabilities->index[0] != '\0' ? json_string(capabilities->index) : json_null();
@@ -26,10 +27,12 @@ static json_t *identity(const clf_i_capabilities *capabilities) {
         "driver", text_value(capabilities->driver), "version", text_value(capabilities->version));
 }
 
-static json_t *variants(const clf_i_capabilities *capabilities) {
+static json_t *variants(const clf_device *device) {
     json_t *list = json_array();
     for (int i = CLF_VARIANT_AUTO + 1; i < CLF_I_NUM_VARIANTS; ++i) {
-        const char *refusal = clf_i_variant_refusal(capabilities, (clf_variant)i);
+        const char *refusal = i == CLF_VARIANT_NVIDIA
+                                  ? clf_i_nvidia_refusal(device)
+                                  : clf_i_variant_refusal(&device->capabilities, (clf_variant)i);
         json_array_append_new(list, json_pack("{s:s, s:b, s:s?}", "variant",
                                               clf_i_variant_name((clf_variant)i), "available",
                                               refusal == NULL, "reason", refusal));
@@ -61,7 +64,7 @@ static json_t *capability_values(const clf_device *device) {
                      (json_int_t)capabilities->base_alignment, "max_sub_groups",
                      (json_int_t)capabilities->max_sub_groups, "fp16", (int)capabilities->has_fp16,
                      "fp64", (int)capabilities->has_fp64, "pocl", (int)capabilities->is_pocl,
-                     "variants", variants(capabilities), "cpu_extensions", cpu_extensions(device));
+                     "variants", variants(device), "cpu_extensions", cpu_extensions(device));
 }
 
 clf_status clf_device_describe(const clf_device *device, char *json, size_t *size) {

@@ -27,6 +27,7 @@ struct clf_device {
     clf_i_program *programs;
     pthread_mutex_t extensions_lock;
     clf_i_extension_answer extensions[CLF_I_NUM_CPU_EXTENSIONS];
+    clf_i_extension_answer nvidia; /* under the same lock */
     pthread_mutex_t library_lock;
     void *library_state; /* see foreign_library.h */
     void (*release_library_state)(void *state);

@@ -67,9 +67,10 @@ typedef enum clf_slot {
 
 /* Which implementation of an operator to use. Every one gives results within the same bounds. */
 typedef enum clf_variant {
-    CLF_VARIANT_AUTO = 0,     /* $CLFORMER_VARIANT (auto, portable, cpu) if set, else the fastest */
+    CLF_VARIANT_AUTO = 0,     /* $CLFORMER_VARIANT (auto or a name) if set, else the fastest */
     CLF_VARIANT_PORTABLE = 1, /* any OpenCL 1.2 device with 32 KiB of local memory */
-    CLF_VARIANT_CPU = 2       /* CPU devices: one work-item per tile, explicit vectors */
+    CLF_VARIANT_CPU = 2,      /* CPU devices: one work-item per tile, explicit vectors */
+    CLF_VARIANT_NVIDIA = 3    /* NVIDIA GPUs from compute capability 8.0 on: tensor cores */
 } clf_variant;
 
 /* Bytes of device memory that an enqueue needs as workspace; 0 is common. 0 for NULL. */

@@ -31,7 +31,7 @@ bool warp_emulator_available(void) {
 
 static const char emulated[] = {
 #include "emulated_warp.inc"
-    , '\0'};
+    '\0'};
 
 char *warp_emulator_source(const char *source) {
     const size_t capacity = strlen(source) + sizeof emulated + 64;
