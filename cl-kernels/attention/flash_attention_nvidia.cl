@@ -105,7 +105,7 @@ CLF_WARP_INLINE int clf_attention_lane_row(const clf_attention_lane *lane, int b
 /* Keys or values [0, count) from `source` on, T at most; zeros behind. */
 CLF_WARP_INLINE void clf_attention_copy_tokens(uint to, __global const clf_storage *source,
                                                long token_stride, int count, int depth) {
-#pragma unroll
+#pragma unroll 4
     for (int i = 0; i < CLF_ATTENTION_KEY_TILE * CLF_ATTENTION_CHUNKS;
          i += CLF_ATTENTION_GROUP_SIZE) {
         const int place = i + (int)get_local_id(0);

@@ -55,6 +55,15 @@ typedef struct emulated_kernel {
     cl_uint num_arguments;
 } emulated_kernel;
 
+/* A compiled kernel; kept, since the same text is often built again. */
+typedef struct kept_module {
+    struct kept_module *next;
+    char *source;
+    char *options;
+    char *kernel;
+    warp_emulator_module module;
+} kept_module;
+
 typedef struct known_buffer {
     struct known_buffer *next;
     cl_mem handle;
@@ -62,6 +71,7 @@ typedef struct known_buffer {
 
 static emulated_program *programs;
 static emulated_kernel *kernels;
+static kept_module *modules;
 static known_buffer *buffers;
 static warp_emulator_report totals;
 static long num_runs;
@@ -207,6 +217,28 @@ static cl_int CL_API_CALL wrap_clBuildProgram(cl_program handle, cl_uint count,
     return next_layer->clBuildProgram(handle, count, devices, options, notify, user);
 }
 
+static warp_emulator_module module_of(const emulated_program *program, const char *name) {
+    kept_module *at = modules;
+    while (at != NULL &&
+           (strcmp(at->source, program->source) != 0 ||
+            strcmp(at->options, program->options) != 0 || strcmp(at->kernel, name) != 0)) {
+        at = at->next;
+    }
+    if (at == NULL) {
+        at = checked(calloc(1, sizeof *at));
+        at->source = checked(strdup(program->source));
+        at->options = checked(strdup(program->options));
+        at->kernel = checked(strdup(name));
+        at->next = modules;
+        modules = at;
+        if (!warp_emulator_compile(program->source, program->options, name, &at->module)) {
+            fprintf(stderr, "warp emulator: %s does not compile\n", name);
+            abort();
+        }
+    }
+    return at->module;
+}
+
 static cl_kernel CL_API_CALL wrap_clCreateKernel(cl_program handle, const char *name,
                                                  cl_int *code) {
     cl_kernel made = next_layer->clCreateKernel(handle, name, code);
@@ -216,10 +248,7 @@ static cl_kernel CL_API_CALL wrap_clCreateKernel(cl_program handle, const char *
         emulated_kernel *kernel = checked(calloc(1, sizeof *kernel));
         kernel->handle = made;
         kernel->next = kernels;
-        if (!warp_emulator_compile(program->source, program->options, name, &kernel->module)) {
-            fprintf(stderr, "warp emulator: %s does not compile\n", name);
-            abort();
-        }
+        kernel->module = module_of(program, name);
         kernels = kernel;
     }
     pthread_mutex_unlock(&lock);
@@ -235,7 +264,7 @@ static cl_int CL_API_CALL wrap_clReleaseKernel(cl_kernel handle) {
         if ((*at)->handle == handle) {
             emulated_kernel *kernel = *at;
             *at = kernel->next;
-            kernel->next = NULL; /* a run that is under way still needs the library */
+            free(kernel);
             break;
         }
     }
