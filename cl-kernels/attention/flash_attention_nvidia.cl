@@ -8,7 +8,7 @@
  * (K divides T) become scores, powers, and, since a sum is packed into a left factor in place,
  * results:
  *
- *         stage: T keys, then T values           row of a tile, D' = 64, 128 or 256 depths:
+ *         stage: T keys, then T values           row of a tile, D' = 64 or 128 depths:
  *       +--------+--------+--------+             chunk c of 8 depths lies at chunk c ^ (row % 8),
  *       |        |        |  ...   | G stages    so that the 8 rows of a matrix lie in 8 groups of
  *       +--------+--------+--------+             banks
@@ -17,7 +17,7 @@
  * more than 2^8: results are rarely scaled.
  *
  * Masked pairs have power zero; times a value that is infinite or NaN that is NaN. If any result is
- * not finite, or an address is not a multiple of 16 bytes, the first int of the workspace becomes
+ * not finite, or query, key or value does not begin at a multiple of 16 bytes, the first int of the workspace becomes
  * 1, and the host's next launch computes everything again (CLF_ATTENTION_ONLY_IF_FLAGGED).
  *
  * Global size: 32 * W work-items for each unit; local size 32 * W; one axis. Arguments: those of
@@ -26,7 +26,7 @@
  * Local memory, bytes:  2 * D' * max(G * 2 * T, 16 * W * B)
  *
  *   macro                        default  meaning
- *   CLF_ATTENTION_PADDED_DEPTH   64       D', 64, 128 or 256, at least D
+ *   CLF_ATTENTION_PADDED_DEPTH   64       D', 64 or 128, at least D
  *   CLF_ATTENTION_WARPS          4        W
  *   CLF_ATTENTION_ROW_BLOCKS     2        B; CLF_ATTENTION_ROWS is 16 * W * B
  *   CLF_ATTENTION_KEY_TILE       64       T, a multiple of 16; 4 * W divides T * D' / 64
@@ -393,6 +393,7 @@ CLF_WARP_INLINE void clf_attention_store_row(const clf_attention_lane *lane, int
     __global clf_storage *out = tensors->out + group->sequence->out_offset +
                                 place.head * problem->out_strides[CLF_STRIDE_HEAD] +
                                 place.row * problem->out_strides[CLF_STRIDE_TOKEN];
+    const bool stores_pairs = clf_is_aligned(out, 4);
     if (column == 0)
         clf_attention_store_statistics(tensors, problem, group->sequence, &place,
                                        lane->maximum[b][side], lane->sum[b][side]);
@@ -407,7 +408,13 @@ CLF_WARP_INLINE void clf_attention_store_row(const clf_attention_lane *lane, int
             partial[(2 + depth) * CLF_ATTENTION_ROWS] = first;
             partial[(3 + depth) * CLF_ATTENTION_ROWS] = second;
 #else
-            *(__global uint *)(out + depth) = clf_warp_pack(first, second);
+            const uint pair = clf_warp_pack(first, second);
+            if (stores_pairs) {
+                *(__global uint *)(out + depth) = pair;
+            } else {
+                out[depth] = (ushort)pair;
+                out[depth + 1] = (ushort)(pair >> 16);
+            }
 #endif
         }
     }
@@ -508,7 +515,7 @@ clf_flash_attention_nvidia(CLF_ATTENTION_PARAMETERS) {
     CLF_ATTENTION_GATHER_TENSORS(tensors);
     __global int *flag = (__global int *)(workspace + workspace_offset);
     if (!clf_is_aligned(tensors.query, 16) || !clf_is_aligned(tensors.key, 16) ||
-        !clf_is_aligned(tensors.value, 16) || !clf_is_aligned(tensors.out, 4)) {
+        !clf_is_aligned(tensors.value, 16)) {
         *flag = 1;
         return;
     }

@@ -184,9 +184,10 @@ static void choose_portable(const clf_device *device, const clf_i_attention_requ
 
 /* ---- nvidia ---- */
 
-enum { NVIDIA_STAGES = 3, NVIDIA_BLOCK = 16, NVIDIA_CHUNK = 8, NVIDIA_MOST_DEPTH = 256 };
+enum { NVIDIA_STAGES = 3, NVIDIA_BLOCK = 16, NVIDIA_CHUNK = 8, NVIDIA_MOST_DEPTH = 128 };
 
-/* What the registers hold without spilling, ci/nvidia-offline. */
+/* What the registers hold without spilling: ci/nvidia-offline checks these entries. The first one
+ * that fits is taken. */
 static const struct nvidia_tiles {
     int64_t padded_depth;
     int64_t most_rows; /* packed rows up to which it is taken; 0: any number */
@@ -194,10 +195,12 @@ static const struct nvidia_tiles {
     int64_t row_blocks;
     int64_t key_tile;
     int64_t softmax_keys;
+    bool is_plain; /* only without mask, bias and dropout */
 } nvidia_table[] = {
-    {64, 16, 1, 1, 64, 32},  {64, 64, 4, 1, 64, 32},  {64, 0, 4, 2, 64, 32},
-    {128, 16, 1, 1, 32, 32}, {128, 64, 4, 1, 32, 32}, {128, 0, 8, 1, 32, 32},
-    {256, 16, 1, 1, 16, 16}, {256, 0, 4, 1, 16, 16},
+    {64, 16, 1, 1, 64, 32, false},  {64, 64, 4, 1, 64, 32, false},  {64, 0, 4, 2, 64, 32, true},
+    {64, 0, 8, 1, 64, 32, false},   {128, 16, 1, 1, 32, 32, true},  {128, 16, 1, 1, 32, 16, false},
+    {128, 64, 4, 1, 32, 32, true},  {128, 64, 4, 1, 32, 16, false}, {128, 0, 8, 1, 32, 32, true},
+    {128, 0, 8, 1, 32, 16, false},
 };
 
 static bool is_chunked(const clf_i_attention_axes *axes) {
@@ -214,7 +217,7 @@ const char *clf_i_attention_nvidia_refusal(const clf_i_attention_request *reques
     }
     if (geometry->depth > NVIDIA_MOST_DEPTH || geometry->depth % NVIDIA_CHUNK != 0 ||
         geometry->value_depth % NVIDIA_CHUNK != 0) {
-        return "it needs head dimensions up to 256 that are multiples of 8";
+        return "it needs head dimensions up to 128 that are multiples of 8";
     }
     for (size_t i = 0; i < tables->num_sequences && chunked; ++i) {
         const clf_i_attention_sequence *sequence = &tables->sequences[i];
@@ -230,7 +233,10 @@ const char *clf_i_attention_nvidia_refusal(const clf_i_attention_request *reques
 static void choose_nvidia(const clf_i_attention_request *request, int64_t packed_rows,
                           clf_i_attention_tile_sizes *sizes) {
     const struct nvidia_tiles *chosen = nvidia_table;
-    while (request->geometry.depth > chosen->padded_depth ||
+    const clf_i_attention_pairs *pairs = &request->pairs;
+    const bool is_plain = !pairs->reads_mask && pairs->bias_kind == CLF_I_BIAS_NONE &&
+                          pairs->dropout_kind == CLF_I_DROPOUT_NONE;
+    while (request->geometry.depth > chosen->padded_depth || (chosen->is_plain && !is_plain) ||
            (chosen->most_rows != 0 && packed_rows > chosen->most_rows)) {
         ++chosen;
     }
