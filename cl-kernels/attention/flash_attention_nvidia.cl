@@ -162,10 +162,10 @@ CLF_WARP_INLINE void clf_attention_load_query(clf_attention_query query, uint ti
     for (int b = 0; b < CLF_ATTENTION_ROW_BLOCKS; ++b) {
 #pragma unroll
         for (int f = 0; f < CLF_ATTENTION_FACTORS; ++f)
-            clf_warp_load_matrices(query[b][f],
-                                   tile + CLF_ATTENTION_PLACE(lane->first_row + 16 * b +
-                                                                  (lane->lane & 15),
-                                                              2 * f + (lane->lane >> 4)));
+            clf_warp_load_matrices(
+                query[b][f],
+                tile + CLF_ATTENTION_PLACE(lane->first_row + 16 * b + (lane->lane & 15),
+                                           2 * f + (lane->lane >> 4)));
     }
 }
 
@@ -245,8 +245,8 @@ CLF_WARP_INLINE void clf_attention_move_references(clf_attention_lane *lane, int
     for (int side = 0; side < 2; ++side) {
         const float reference =
             clf_attention_larger(lane->reference[b][side], lane->maximum[b][side]);
-        factor[side] = clf_warp_exp2(lane->reference[b][side] -
-                                     (reference == -INFINITY ? 0.0f : reference));
+        factor[side] =
+            clf_warp_exp2(lane->reference[b][side] - (reference == -INFINITY ? 0.0f : reference));
         lane->reference[b][side] = reference;
         lane->sum[b][side] *= factor[side];
     }
@@ -260,10 +260,10 @@ CLF_WARP_INLINE void clf_attention_move_references(clf_attention_lane *lane, int
 }
 
 /* The softmax step of a block of rows; logits are scores times `factor`, which is positive. */
-CLF_WARP_INLINE void
-clf_attention_make_powers(uint powers[CLF_ATTENTION_SCORE_SUMS][2], clf_attention_lane *lane, int b,
-                          const float scores[CLF_ATTENTION_SCORE_SUMS][4], const uint kept[2],
-                          float factor) {
+CLF_WARP_INLINE void clf_attention_make_powers(uint powers[CLF_ATTENTION_SCORE_SUMS][2],
+                                               clf_attention_lane *lane, int b,
+                                               const float scores[CLF_ATTENTION_SCORE_SUMS][4],
+                                               const uint kept[2], float factor) {
     float maximum[2] = {scores[0][0], scores[0][2]};
 #pragma unroll
     for (int n = 0; n < CLF_ATTENTION_SCORE_SUMS; ++n) {
@@ -300,9 +300,10 @@ clf_attention_make_powers(uint powers[CLF_ATTENTION_SCORE_SUMS][2], clf_attentio
 
 /* ---- Results ---- */
 
-CLF_WARP_INLINE void clf_attention_multiply_values(
-    clf_attention_lane *lane, uint powers[CLF_ATTENTION_ROW_BLOCKS][CLF_ATTENTION_SCORE_SUMS][2],
-    uint values) {
+CLF_WARP_INLINE void
+clf_attention_multiply_values(clf_attention_lane *lane,
+                              uint powers[CLF_ATTENTION_ROW_BLOCKS][CLF_ATTENTION_SCORE_SUMS][2],
+                              uint values) {
     const int row = lane->lane & 15, chunk = lane->lane >> 4;
 #pragma unroll
     for (int n = 0; n < CLF_ATTENTION_SCORE_SUMS; n += 2) {
@@ -364,8 +365,7 @@ CLF_WARP_INLINE float clf_attention_finish_row(clf_attention_lane *lane, int b, 
                                                const clf_attention_problem *problem) {
     const float sum = clf_attention_row_sum(lane->sum[b][side]);
     lane->sum[b][side] =
-        sum == 0.0f ? 0.0f
-                    : sum * clf_warp_exp2(lane->reference[b][side] - lane->maximum[b][side]);
+        sum == 0.0f ? 0.0f : sum * clf_warp_exp2(lane->reference[b][side] - lane->maximum[b][side]);
 #if CLF_ATTENTION_SPLIT
     return sum == 0.0f ? 0.0f : clf_warp_exp2(lane->reference[b][side] - lane->maximum[b][side]);
 #else
@@ -558,10 +558,9 @@ clf_flash_attention_nvidia(CLF_ATTENTION_PARAMETERS) {
                                  &problem);
 #pragma unroll 1
         for (int k = 0; k < CLF_ATTENTION_KEY_TILE; k += CLF_ATTENTION_SOFTMAX_KEYS)
-            clf_attention_add_keys(
-                &lane, query_factors, tile + k * CLF_ATTENTION_ROW_BYTES,
-                tile + CLF_ATTENTION_TILE_BYTES + k * CLF_ATTENTION_ROW_BYTES, &group, &tensors,
-                &problem, begin + k);
+            clf_attention_add_keys(&lane, query_factors, tile + k * CLF_ATTENTION_ROW_BYTES,
+                                   tile + CLF_ATTENTION_TILE_BYTES + k * CLF_ATTENTION_ROW_BYTES,
+                                   &group, &tensors, &problem, begin + k);
         stage = stage == CLF_ATTENTION_STAGES - 1 ? 0 : stage + 1;
         free_stage = free_stage == CLF_ATTENTION_STAGES - 1 ? 0 : free_stage + 1;
     }

@@ -256,8 +256,7 @@ clf_flash_attention_portable(CLF_ATTENTION_PARAMETERS) {
     __local float reduction[CLF_ATTENTION_ROWS * CLF_ATTENTION_GROUP_COLUMNS];
     __local int has_special_values;
     CLF_ATTENTION_GATHER_TENSORS(tensors);
-    if (CLF_ATTENTION_ONLY_IF_FLAGGED &&
-        *(__global const int *)(workspace + workspace_offset) == 0)
+    if (CLF_ATTENTION_ONLY_IF_FLAGGED && *(__global const int *)(workspace + workspace_offset) == 0)
         return;
     clf_attention_group group;
     clf_attention_find_group(&group, sequences, tiles, &problem);

@@ -197,10 +197,9 @@ static const struct nvidia_tiles {
     int64_t softmax_keys;
     bool is_plain; /* only without mask, bias and dropout */
 } nvidia_table[] = {
-    {64, 16, 1, 1, 64, 32, false},  {64, 64, 4, 1, 64, 32, false},  {64, 0, 4, 2, 64, 32, true},
-    {64, 0, 8, 1, 64, 32, false},   {128, 16, 1, 1, 32, 32, true},  {128, 16, 1, 1, 32, 16, false},
-    {128, 64, 4, 1, 32, 32, true},  {128, 64, 4, 1, 32, 16, false}, {128, 0, 8, 1, 32, 32, true},
-    {128, 0, 8, 1, 32, 16, false},
+    {64, 16, 1, 1, 64, 32, false}, {64, 64, 4, 1, 64, 32, false}, {64, 0, 4, 2, 64, 32, true},
+    {64, 0, 8, 1, 64, 32, false},  {128, 16, 1, 1, 32, 32, true}, {128, 64, 4, 1, 32, 32, true},
+    {128, 0, 8, 1, 32, 32, true},  {128, 0, 8, 1, 32, 16, false},
 };
 
 static bool is_chunked(const clf_i_attention_axes *axes) {
@@ -226,8 +225,7 @@ const char *clf_i_attention_nvidia_refusal(const clf_i_attention_request *reques
                   sequence->value_offset % NVIDIA_CHUNK == 0 &&
                   sequence->out_offset % NVIDIA_CHUNK == 0;
     }
-    return chunked ? NULL
-                   : "it needs strides that are multiples of 8 elements, and 1 along depths";
+    return chunked ? NULL : "it needs strides that are multiples of 8 elements, and 1 along depths";
 }
 
 static void choose_nvidia(const clf_i_attention_request *request, int64_t packed_rows,
@@ -282,8 +280,8 @@ static clf_i_attention_tile_sizes begin_sizes(const clf_i_attention_request *req
     return sizes;
 }
 
-clf_i_attention_tile_sizes
-clf_i_attention_portable_tiles(const clf_device *device, const clf_i_attention_request *request) {
+clf_i_attention_tile_sizes clf_i_attention_portable_tiles(const clf_device *device,
+                                                          const clf_i_attention_request *request) {
     clf_i_attention_tile_sizes sizes = begin_sizes(request);
     choose_portable(device, request, request->geometry.query_length * sizes.tiling.heads_per_tile,
                     &sizes);

@@ -32,8 +32,8 @@ clf_i_attention_tile_sizes clf_i_attention_choose_tiles(const clf_plan *plan, cl
                                                         const clf_i_attention_request *request);
 
 /* The portable kernel's, keys not split. */
-clf_i_attention_tile_sizes
-clf_i_attention_portable_tiles(const clf_device *device, const clf_i_attention_request *request);
+clf_i_attention_tile_sizes clf_i_attention_portable_tiles(const clf_device *device,
+                                                          const clf_i_attention_request *request);
 
 /* Why the nvidia variant cannot compute the problem; NULL if it can. The sequences are made. */
 const char *clf_i_attention_nvidia_refusal(const clf_i_attention_request *request,

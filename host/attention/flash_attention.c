@@ -276,8 +276,8 @@ static clf_status fill_plan(building *building) {
     const clf_i_attention_request *request = building->request;
     clf_status status = add_tensors(request, building->plan);
     if (status == CLF_SUCCESS && !request->geometry.out_is_empty) {
-        status = clf_i_attention_sequences_make(&request->args, &request->geometry,
-                                                &request->pairs, &building->tables);
+        status = clf_i_attention_sequences_make(&request->args, &request->geometry, &request->pairs,
+                                                &building->tables);
     }
     if (status == CLF_SUCCESS) {
         status = choose_variant(building);

@@ -32,10 +32,10 @@ typedef struct clf_i_capabilities {
     uint64_t max_allocation; /* bytes */
     uint64_t local_memory;   /* bytes per work-group */
     uint64_t max_work_group_size;
-    uint32_t base_alignment; /* bytes, of buffers and sub-buffers */
-    uint32_t max_sub_groups; /* 0: none */
+    uint32_t base_alignment;     /* bytes, of buffers and sub-buffers */
+    uint32_t max_sub_groups;     /* 0: none */
     uint32_t compute_capability; /* 10 * major + minor; 0: not an NVIDIA GPU */
-    bool has_fp16;           /* cl_khr_fp16: arithmetic; storage is always there */
+    bool has_fp16;               /* cl_khr_fp16: arithmetic; storage is always there */
     bool has_fp64;
     bool is_pocl;
 } clf_i_capabilities;

@@ -76,8 +76,7 @@ static clf_status run_probe(clf_device *device, probe *made, float product[SIDE 
     const size_t size = WARP;
     cl_program program = NULL;
     cl_int code = CL_SUCCESS;
-    clf_status status =
-        clf_i_program_get(device, KERNEL, "-cl-std=CL1.2 -DCLF_DTYPE=1", &program);
+    clf_status status = clf_i_program_get(device, KERNEL, "-cl-std=CL1.2 -DCLF_DTYPE=1", &program);
     if (status == CLF_SUCCESS) {
         made->queue = clCreateCommandQueue(device->context, device->id, 0, &code);
         status = clf_i_cl_check("clCreateCommandQueue", code);

@@ -407,9 +407,9 @@ static cl_int CL_API_CALL wrap_clEnqueueNDRangeKernel(cl_command_queue queue, cl
         }
         word += (argument->size + 7) / 8;
     }
-    const cl_int code = next_layer->clEnqueueNativeKernel(
-        queue, run_native, run, sizeof *run, (cl_uint)run->num_buffers, handles, places, num_wait,
-        wait, event);
+    const cl_int code = next_layer->clEnqueueNativeKernel(queue, run_native, run, sizeof *run,
+                                                          (cl_uint)run->num_buffers, handles,
+                                                          places, num_wait, wait, event);
     free(run);
     return code;
 }

@@ -64,8 +64,7 @@ static void run(void **state, const attention_case *tested) {
 
 static void test_depths_and_ragged_lengths_match_the_reference(void **state) {
     static const int64_t lengths[][2] = {{130, 65}, {70, 33}, {1, 1}};
-    static const int64_t depths[][2] = {{8, 8},     {64, 64},   {64, 40},
-                                        {72, 72},   {128, 128}};
+    static const int64_t depths[][2] = {{8, 8}, {64, 64}, {64, 40}, {72, 72}, {128, 128}};
     for (size_t i = 0; i < sizeof depths / sizeof depths[0]; i++) {
         for (size_t j = 0; j < sizeof lengths / sizeof lengths[0]; j++) {
             attention_case tested = nvidia_case(depths[i][0], lengths[j][0], lengths[j][1]);
@@ -164,8 +163,7 @@ static void test_addresses_that_are_not_aligned_give_the_same(void **state) {
 static void test_conflicts_of_banks_do_not_occur(void **state) {
     const warp_emulator_report *totals = emulated_totals();
     (void)state;
-    printf("%ld loads of matrices, %ld products\n", totals->num_matrix_loads,
-           totals->num_products);
+    printf("%ld loads of matrices, %ld products\n", totals->num_matrix_loads, totals->num_products);
     assert_true(totals->num_matrix_loads > 0);
     /* The probe's, whose rows of 32 bytes are not arranged for speed. */
     assert_true(totals->num_bank_conflicts <= 64);
@@ -184,7 +182,8 @@ static void expect_choice(const test_session *session, clf_dtype dtype, int64_t 
     tested.dtype = dtype;
     attention_tensors_make(&tensors, &tested);
     attention_tensors_upload(&tensors, session);
-    test_expect_status(clf_flash_attention_plan(session->device, &tensors.args, &plan), CLF_SUCCESS);
+    test_expect_status(clf_flash_attention_plan(session->device, &tensors.args, &plan),
+                       CLF_SUCCESS);
     test_expect_status(clf_plan_describe(plan, text, &size), CLF_SUCCESS);
     test_expect_contains(text, part);
     clf_plan_destroy(plan);

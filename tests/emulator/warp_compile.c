@@ -19,7 +19,8 @@ bool warp_emulator_available(void) {
     printf("not run: the warp emulator needs an x86-64 CPU\n");
     return false;
 #else
-    const bool found = system("command -v " COMPILER " >/dev/null 2>&1") == 0; /* NOLINT(cert-env33-c) */
+    const bool found =
+        system("command -v " COMPILER " >/dev/null 2>&1") == 0; /* NOLINT(cert-env33-c) */
     if (!found) {
         printf("not run: the warp emulator needs " COMPILER ", which is not installed\n");
     }

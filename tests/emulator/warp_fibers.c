@@ -52,8 +52,8 @@ warp_emulator_range warp_fibers_stack(void) {
 
 void warp_fibers_fail(const char *format, ...) {
     va_list arguments;
-    const int length = snprintf(report->error, sizeof report->error, "group %zu, work-item %zu: ",
-                                current_group, current);
+    const int length = snprintf(report->error, sizeof report->error,
+                                "group %zu, work-item %zu: ", current_group, current);
     va_start(arguments, format);
     vsnprintf(report->error + length, sizeof report->error - (size_t)length, format, arguments);
     va_end(arguments);

@@ -199,8 +199,8 @@ static void perform_load(warp_call *calls[WARP_SIZE]) {
                 const uint32_t column = calls[lane]->flag ? g : 2 * t + e;
                 uint16_t bits = 0;
                 memcpy(&bits,
-                       (const char *)local_place("load_matrices",
-                                                 calls[8 * matrix + row]->in[0], 16, 16) +
+                       (const char *)local_place("load_matrices", calls[8 * matrix + row]->in[0],
+                                                 16, 16) +
                            2 * column,
                        sizeof bits);
                 word |= (uint32_t)bits << 16 * e;
@@ -342,7 +342,7 @@ BUILTIN(float, builtin_ceil, "_Z4ceilf", (float a), ceilf(a))
 BUILTIN(int, builtin_isnan, "_Z5isnanf", (float a), isnan(a))
 BUILTIN(int, builtin_isfinite, "_Z8isfinitef", (float a), isfinite(a))
 BUILTIN(uint32_t, builtin_mul_hi, "_Z6mul_hijj", (uint32_t a, uint32_t b),
-        (uint32_t)((uint64_t)a * b >> 32))
+        (uint32_t)((uint64_t)a *b >> 32))
 
 EXPORTED void builtin_barrier(unsigned fence) __asm__("_Z7barrierj");
 void builtin_barrier(unsigned fence) {
@@ -350,15 +350,15 @@ void builtin_barrier(unsigned fence) {
     warp_fibers_barrier();
 }
 
-EXPORTED float builtin_vload_half(size_t place, const uint16_t *from) __asm__(
-    "_Z10vload_halfmPU8CLglobalKDh");
+EXPORTED float builtin_vload_half(size_t place,
+                                  const uint16_t *from) __asm__("_Z10vload_halfmPU8CLglobalKDh");
 float builtin_vload_half(size_t place, const uint16_t *from) {
     check_access((uintptr_t)(from + place), sizeof *from);
     return (float)oracle_decode(CLF_DTYPE_FP16, from + place);
 }
 
-EXPORTED void builtin_vstore_half(float value, size_t place, uint16_t *to) __asm__(
-    "_Z15vstore_half_rtefmPU8CLglobalDh");
+EXPORTED void builtin_vstore_half(float value, size_t place,
+                                  uint16_t *to) __asm__("_Z15vstore_half_rtefmPU8CLglobalDh");
 void builtin_vstore_half(float value, size_t place, uint16_t *to) {
     check_access((uintptr_t)(to + place), sizeof *to);
     to[place] = (uint16_t)rounded_bits(value, CLF_DTYPE_FP16);
