@@ -4,47 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "call_words.h"
 #include "cmocka_all.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-
-static clf_dtype read_dtype(const char *value, size_t length, clf_dtype usual) {
-    static const clf_dtype dtypes[] = {CLF_DTYPE_FP32, CLF_DTYPE_FP16, CLF_DTYPE_BF16,
-                                       CLF_DTYPE_UINT8, CLF_DTYPE_BOOL};
-    for (size_t i = 0; length > 0 && i < LENGTH(dtypes); i++) {
-        const char *name = clf_dtype_name(dtypes[i]);
-        if (strlen(name) == length && strncmp(name, value, length) == 0) {
-            return dtypes[i];
-        }
-    }
-    return length > 0 ? (clf_dtype)99 : usual;
-}
-
-/* Comma-separated numbers up to the end of the word; returns how many. */
-static size_t read_numbers(const char *value, int64_t *numbers, size_t capacity) {
-    size_t count = 0;
-    while (*value != '\0' && *value != ' ') {
-        char *end = NULL;
-        assert_true(count < capacity);
-        numbers[count++] = strtoll(value, &end, 10);
-        assert_true(end != value);
-        value = *end == ',' ? end + 1 : end;
-    }
-    return count;
-}
-
-static const clf_tensor *read_tensor(clf_tensor *tensor, const char *value, clf_dtype usual) {
-    int64_t shape[CLF_MAX_RANK] = {0};
-    if (strncmp(value, "null", 4) == 0) {
-        return NULL;
-    }
-    const size_t word = strcspn(value, " ");
-    const char *colon = (const char *)memchr(value, ':', word);
-    const clf_dtype dtype = read_dtype(value, colon != NULL ? (size_t)(colon - value) : 0, usual);
-    const size_t rank = read_numbers(colon != NULL ? colon + 1 : value, shape, CLF_MAX_RANK);
-    *tensor = clf_tensor_contiguous(NULL, dtype, (int32_t)rank, shape);
-    return tensor;
-}
 
 static bool set_tensor(attention_call *call, const char *key, size_t length, const char *value) {
     clf_flash_attention_args *args = &call->args;
@@ -71,8 +34,8 @@ static bool set_tensor(attention_call *call, const char *key, size_t length, con
         {"gpse", &grad_args->grad_pse, CLF_DTYPE_FP32},
     };
     for (size_t i = 0; i < LENGTH(fields); i++) {
-        if (strlen(fields[i].key) == length && strncmp(fields[i].key, key, length) == 0) {
-            *fields[i].field = read_tensor(&call->tensors[i], value, fields[i].usual);
+        if (call_is_word(fields[i].key, key, length)) {
+            *fields[i].field = call_read_tensor(&call->tensors[i], value, fields[i].usual);
             return true;
         }
     }
@@ -90,7 +53,7 @@ static bool set_number(attention_call *call, const char *key, size_t length, con
                   {"qstart", &args->q_start_idx},   {"kvstart", &args->kv_start_idx},
                   {"seed", (int64_t *)&args->seed}, {"offset", (int64_t *)&args->offset}};
     for (size_t i = 0; i < LENGTH(fields); i++) {
-        if (strlen(fields[i].key) == length && strncmp(fields[i].key, key, length) == 0) {
+        if (call_is_word(fields[i].key, key, length)) {
             *fields[i].field = strtoll(value, NULL, 10);
             return true;
         }
@@ -108,40 +71,31 @@ static bool set_list(attention_call *call, const char *key, size_t length, const
                   {"qlen", &args->actual_seq_qlen, &args->num_actual_seq_qlen},
                   {"kvlen", &args->actual_seq_kvlen, &args->num_actual_seq_kvlen}};
     for (size_t i = 0; i < LENGTH(fields); i++) {
-        if (strlen(fields[i].key) == length && strncmp(fields[i].key, key, length) == 0) {
-            const bool none = strncmp(value, "null", 4) == 0;
-            *fields[i].field = none ? NULL : call->lists[i];
-            *fields[i].count = none ? 0 : read_numbers(value, call->lists[i], TEST_MAX_LIST);
+        if (call_is_word(fields[i].key, key, length)) {
+            const bool is_null = call_is_null(value);
+            *fields[i].field = is_null ? NULL : call->lists[i];
+            *fields[i].count =
+                is_null ? 0 : call_read_numbers(value, call->lists[i], TEST_MAX_LIST);
+            assert_true(*fields[i].count <= TEST_MAX_LIST);
             return true;
         }
     }
     return false;
 }
 
-static const char *copy_word(char *word, size_t capacity, const char *value) {
-    const size_t length = strcspn(value, " ");
-    if (strncmp(value, "null", 4) == 0) {
-        return NULL;
-    }
-    assert_true(length < capacity);
-    memcpy(word, value, length);
-    word[length] = '\0';
-    return word;
-}
-
 static bool set_other(attention_call *call, const char *key, size_t length, const char *value) {
     clf_flash_attention_args *args = &call->args;
-    if (strncmp(key, "layout", length) == 0) {
-        args->input_layout = copy_word(call->words[0], sizeof call->words[0], value);
-    } else if (strncmp(key, "order", length) == 0) {
-        args->softmax_layout = copy_word(call->words[1], sizeof call->words[1], value);
-    } else if (strncmp(key, "scale", length) == 0) {
+    if (call_is_word("layout", key, length)) {
+        args->input_layout = call_read_string(call->words[0], sizeof call->words[0], value);
+    } else if (call_is_word("order", key, length)) {
+        args->softmax_layout = call_read_string(call->words[1], sizeof call->words[1], value);
+    } else if (call_is_word("scale", key, length)) {
         args->scale = strtod(value, NULL);
-    } else if (strncmp(key, "keep", length) == 0) {
+    } else if (call_is_word("keep", key, length)) {
         args->keep_prob = strtod(value, NULL);
-    } else if (strncmp(key, "generate", length) == 0) {
+    } else if (call_is_word("generate", key, length)) {
         args->generate_dropout = value[0] == '1';
-    } else if (strncmp(key, "variant", length) == 0) {
+    } else if (call_is_word("variant", key, length)) {
         args->variant = value[0] == 'p'   ? CLF_VARIANT_PORTABLE
                         : value[0] == 'c' ? CLF_VARIANT_CPU
                                           : CLF_VARIANT_AUTO;
@@ -188,46 +142,29 @@ clf_flash_attention_grad_args attention_grad_args_of(const clf_flash_attention_a
     return args;
 }
 
-typedef bool (*set_word)(attention_call *call, const char *key, size_t length, const char *value);
-
-static bool set_any(attention_call *call, const char *key, size_t length, const char *value) {
+static bool set_any(void *given, const char *key, size_t length, const char *value) {
+    attention_call *call = (attention_call *)given;
     return set_tensor(call, key, length, value) || set_number(call, key, length, value) ||
            set_list(call, key, length, value) || set_other(call, key, length, value);
 }
 
 /* Other words have been read before. */
-static bool set_gradient(attention_call *call, const char *key, size_t length, const char *value) {
-    return key[0] != 'g' || strncmp(key, "generate", length) == 0 ||
+static bool set_gradient(void *given, const char *key, size_t length, const char *value) {
+    attention_call *call = (attention_call *)given;
+    return key[0] != 'g' || call_is_word("generate", key, length) ||
            set_tensor(call, key, length, value);
-}
-
-static void read_words(attention_call *call, const char *text, set_word set) {
-    while (*text != '\0') {
-        const size_t word = strcspn(text, " ");
-        const char *equals = (const char *)memchr(text, '=', word);
-        if (word > 0) {
-            if (equals == NULL) {
-                fail_msg("no '=' in \"%s\"", text);
-                return;
-            }
-            if (!set(call, text, (size_t)(equals - text), equals + 1)) {
-                fail_msg("unknown word in \"%s\"", text);
-            }
-        }
-        text += word + (text[word] == ' ');
-    }
 }
 
 void attention_call_make(attention_call *call, const char *text) {
     const clf_flash_attention_args defaults = CLF_FLASH_ATTENTION_ARGS;
     memset(call, 0, sizeof *call);
     call->args = defaults;
-    read_words(call, text, set_any);
+    call_read_words(call, text, set_any);
     call->grad_args = attention_grad_args_of(&call->args);
     call->grad_args.grad_output = call->args.attention_out;
     call->grad_args.grad_query = call->args.query;
     call->grad_args.grad_key = call->args.key;
     call->grad_args.grad_value = call->args.value;
     call->grad_args.grad_pse = call->args.pse;
-    read_words(call, text, set_gradient);
+    call_read_words(call, text, set_gradient);
 }
