@@ -258,8 +258,8 @@ static void test_describe_has_the_documented_members(void **state) {
     }
     assert_string_equal(json_string_value(json_object_get(value, "name")), first_name);
     json_t *variants = json_object_get(value, "variants");
-    assert_int_equal(json_array_size(variants), 2);
-    for (size_t i = 0; i < 2; i++) {
+    assert_int_equal(json_array_size(variants), 3);
+    for (size_t i = 0; i < 3; i++) {
         json_t *variant = json_array_get(variants, i);
         const bool available = json_is_true(json_object_get(variant, "available"));
         assert_int_equal(json_is_string(json_object_get(variant, "reason")), !available);
