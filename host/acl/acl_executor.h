@@ -13,9 +13,9 @@
  *     const clf_status planned = clf_xxx_plan(call.native_device, &args, &plan);
  *     return clf_i_acl_call_finish(&call, planned, plan);
  *
- * and the second
+ * and the second, whole
  *
- *     return clf_i_acl_run("aclnnXxx", workspace, workspaceSize, executor, stream);
+ *     CLF_I_ACL_SECOND_PHASE(aclnnXxx)
  */
 #ifndef CLF_ACL_EXECUTOR_H
 #define CLF_ACL_EXECUTOR_H
@@ -96,5 +96,11 @@ aclnnStatus clf_i_acl_call_finish(clf_i_acl_call *call, clf_status planned, clf_
 /* The second phase of every operator. `operator_name`: as at begin. */
 aclnnStatus clf_i_acl_run(const char *operator_name, void *workspace, uint64_t workspace_size,
                           aclOpExecutor *executor, aclrtStream stream);
+
+#define CLF_I_ACL_SECOND_PHASE(function)                                                           \
+    aclnnStatus function(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor,         \
+                         aclrtStream stream) {                                                     \
+        return clf_i_acl_run(#function, workspace, workspaceSize, executor, stream);               \
+    }
 
 #endif

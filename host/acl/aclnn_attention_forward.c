@@ -76,10 +76,7 @@ aclnnStatus aclnnFlashAttentionScoreGetWorkspaceSize(
     return plan_attention(&given, operands, workspaceSize, executor);
 }
 
-aclnnStatus aclnnFlashAttentionScore(void *workspace, uint64_t workspaceSize,
-                                     aclOpExecutor *executor, aclrtStream stream) {
-    return clf_i_acl_run("aclnnFlashAttentionScore", workspace, workspaceSize, executor, stream);
-}
+CLF_I_ACL_SECOND_PHASE(aclnnFlashAttentionScore)
 
 aclnnStatus aclnnFlashAttentionScoreV2GetWorkspaceSize(
     const aclTensor *query, const aclTensor *key, const aclTensor *value,
@@ -101,10 +98,7 @@ aclnnStatus aclnnFlashAttentionScoreV2GetWorkspaceSize(
     return plan_attention(&given, operands, workspaceSize, executor);
 }
 
-aclnnStatus aclnnFlashAttentionScoreV2(void *workspace, uint64_t workspaceSize,
-                                       aclOpExecutor *executor, aclrtStream stream) {
-    return clf_i_acl_run("aclnnFlashAttentionScoreV2", workspace, workspaceSize, executor, stream);
-}
+CLF_I_ACL_SECOND_PHASE(aclnnFlashAttentionScoreV2)
 
 aclnnStatus aclnnFlashAttentionVarLenScoreGetWorkspaceSize(
     const aclTensor *query, const aclTensor *key, const aclTensor *value,
@@ -127,11 +121,7 @@ aclnnStatus aclnnFlashAttentionVarLenScoreGetWorkspaceSize(
     return plan_attention(&given, operands, workspaceSize, executor);
 }
 
-aclnnStatus aclnnFlashAttentionVarLenScore(void *workspace, uint64_t workspaceSize,
-                                           aclOpExecutor *executor, aclrtStream stream) {
-    return clf_i_acl_run("aclnnFlashAttentionVarLenScore", workspace, workspaceSize, executor,
-                         stream);
-}
+CLF_I_ACL_SECOND_PHASE(aclnnFlashAttentionVarLenScore)
 
 aclnnStatus aclnnFlashAttentionVarLenScoreV2GetWorkspaceSize(
     const aclTensor *query, const aclTensor *key, const aclTensor *value,
@@ -157,11 +147,7 @@ aclnnStatus aclnnFlashAttentionVarLenScoreV2GetWorkspaceSize(
     return plan_attention(&given, operands, workspaceSize, executor);
 }
 
-aclnnStatus aclnnFlashAttentionVarLenScoreV2(void *workspace, uint64_t workspaceSize,
-                                             aclOpExecutor *executor, aclrtStream stream) {
-    return clf_i_acl_run("aclnnFlashAttentionVarLenScoreV2", workspace, workspaceSize, executor,
-                         stream);
-}
+CLF_I_ACL_SECOND_PHASE(aclnnFlashAttentionVarLenScoreV2)
 
 aclnnStatus aclnnFlashAttentionVarLenScoreV4GetWorkspaceSize(
     const aclTensor *query, const aclTensor *key, const aclTensor *value,
@@ -185,8 +171,4 @@ aclnnStatus aclnnFlashAttentionVarLenScoreV4GetWorkspaceSize(
     return plan_attention(&given, operands, workspaceSize, executor);
 }
 
-aclnnStatus aclnnFlashAttentionVarLenScoreV4(void *workspace, uint64_t workspaceSize,
-                                             aclOpExecutor *executor, aclrtStream stream) {
-    return clf_i_acl_run("aclnnFlashAttentionVarLenScoreV4", workspace, workspaceSize, executor,
-                         stream);
-}
+CLF_I_ACL_SECOND_PHASE(aclnnFlashAttentionVarLenScoreV4)

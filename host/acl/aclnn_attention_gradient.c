@@ -137,11 +137,7 @@ aclnnStatus aclnnFlashAttentionScoreGradGetWorkspaceSize(
     return plan_gradient(&given, operands, workspaceSize, executor);
 }
 
-aclnnStatus aclnnFlashAttentionScoreGrad(void *workspace, uint64_t workspaceSize,
-                                         aclOpExecutor *executor, aclrtStream stream) {
-    return clf_i_acl_run("aclnnFlashAttentionScoreGrad", workspace, workspaceSize, executor,
-                         stream);
-}
+CLF_I_ACL_SECOND_PHASE(aclnnFlashAttentionScoreGrad)
 
 aclnnStatus aclnnFlashAttentionScoreGradV2GetWorkspaceSize(
     const aclTensor *query, const aclTensor *keyIn, const aclTensor *value, const aclTensor *dy,
@@ -165,11 +161,7 @@ aclnnStatus aclnnFlashAttentionScoreGradV2GetWorkspaceSize(
     return plan_gradient(&given, operands, workspaceSize, executor);
 }
 
-aclnnStatus aclnnFlashAttentionScoreGradV2(void *workspace, uint64_t workspaceSize,
-                                           aclOpExecutor *executor, aclrtStream stream) {
-    return clf_i_acl_run("aclnnFlashAttentionScoreGradV2", workspace, workspaceSize, executor,
-                         stream);
-}
+CLF_I_ACL_SECOND_PHASE(aclnnFlashAttentionScoreGradV2)
 
 aclnnStatus aclnnFlashAttentionUnpaddingScoreGradGetWorkspaceSize(
     const aclTensor *query, const aclTensor *keyIn, const aclTensor *value, const aclTensor *dy,
@@ -193,11 +185,7 @@ aclnnStatus aclnnFlashAttentionUnpaddingScoreGradGetWorkspaceSize(
     return plan_gradient(&given, operands, workspaceSize, executor);
 }
 
-aclnnStatus aclnnFlashAttentionUnpaddingScoreGrad(void *workspace, uint64_t workspaceSize,
-                                                  aclOpExecutor *executor, aclrtStream stream) {
-    return clf_i_acl_run("aclnnFlashAttentionUnpaddingScoreGrad", workspace, workspaceSize,
-                         executor, stream);
-}
+CLF_I_ACL_SECOND_PHASE(aclnnFlashAttentionUnpaddingScoreGrad)
 
 aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV2GetWorkspaceSize(
     const aclTensor *query, const aclTensor *keyIn, const aclTensor *value, const aclTensor *dy,
@@ -225,11 +213,7 @@ aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV2GetWorkspaceSize(
     return plan_gradient(&given, operands, workspaceSize, executor);
 }
 
-aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV2(void *workspace, uint64_t workspaceSize,
-                                                    aclOpExecutor *executor, aclrtStream stream) {
-    return clf_i_acl_run("aclnnFlashAttentionUnpaddingScoreGradV2", workspace, workspaceSize,
-                         executor, stream);
-}
+CLF_I_ACL_SECOND_PHASE(aclnnFlashAttentionUnpaddingScoreGradV2)
 
 aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV4GetWorkspaceSize(
     const aclTensor *query, const aclTensor *keyIn, const aclTensor *value, const aclTensor *dy,
@@ -255,8 +239,4 @@ aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV4GetWorkspaceSize(
     return plan_gradient(&given, operands, workspaceSize, executor);
 }
 
-aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV4(void *workspace, uint64_t workspaceSize,
-                                                    aclOpExecutor *executor, aclrtStream stream) {
-    return clf_i_acl_run("aclnnFlashAttentionUnpaddingScoreGradV4", workspace, workspaceSize,
-                         executor, stream);
-}
+CLF_I_ACL_SECOND_PHASE(aclnnFlashAttentionUnpaddingScoreGradV4)

@@ -60,7 +60,4 @@ aclnnStatus aclnnDropoutGenMaskV2GetWorkspaceSize(const aclIntArray *shape, doub
     return clf_i_acl_call_finish(&call, planned, plan);
 }
 
-aclnnStatus aclnnDropoutGenMaskV2(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor,
-                                  aclrtStream stream) {
-    return clf_i_acl_run(function_name, workspace, workspaceSize, executor, stream);
-}
+CLF_I_ACL_SECOND_PHASE(aclnnDropoutGenMaskV2)

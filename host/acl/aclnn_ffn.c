@@ -274,17 +274,8 @@ aclnnFFNV3GetWorkspaceSize(const aclTensor *x, const aclTensor *weight1, const a
     return plan_ffn(&given, workspaceSize, executor);
 }
 
-aclnnStatus aclnnFFN(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor,
-                     aclrtStream stream) {
-    return clf_i_acl_run("aclnnFFN", workspace, workspaceSize, executor, stream);
-}
+CLF_I_ACL_SECOND_PHASE(aclnnFFN)
 
-aclnnStatus aclnnFFNV2(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor,
-                       aclrtStream stream) {
-    return clf_i_acl_run("aclnnFFNV2", workspace, workspaceSize, executor, stream);
-}
+CLF_I_ACL_SECOND_PHASE(aclnnFFNV2)
 
-aclnnStatus aclnnFFNV3(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor,
-                       aclrtStream stream) {
-    return clf_i_acl_run("aclnnFFNV3", workspace, workspaceSize, executor, stream);
-}
+CLF_I_ACL_SECOND_PHASE(aclnnFFNV3)

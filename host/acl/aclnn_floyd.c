@@ -124,10 +124,7 @@ aclnnStatus aclnnFusedFloydAttentionGetWorkspaceSize(
     return clf_i_acl_call_finish(&call, planned, plan);
 }
 
-aclnnStatus aclnnFusedFloydAttention(void *workspace, uint64_t workspaceSize,
-                                     aclOpExecutor *executor, aclrtStream stream) {
-    return clf_i_acl_run(forward_name, workspace, workspaceSize, executor, stream);
-}
+CLF_I_ACL_SECOND_PHASE(aclnnFusedFloydAttention)
 
 aclnnStatus aclnnFusedFloydAttentionGradGetWorkspaceSize(
     const aclTensor *query, const aclTensor *key1, const aclTensor *value1, const aclTensor *key2,
@@ -186,7 +183,4 @@ aclnnStatus aclnnFusedFloydAttentionGradGetWorkspaceSize(
     return clf_i_acl_call_finish(&call, planned, plan);
 }
 
-aclnnStatus aclnnFusedFloydAttentionGrad(void *workspace, uint64_t workspaceSize,
-                                         aclOpExecutor *executor, aclrtStream stream) {
-    return clf_i_acl_run(gradient_name, workspace, workspaceSize, executor, stream);
-}
+CLF_I_ACL_SECOND_PHASE(aclnnFusedFloydAttentionGrad)

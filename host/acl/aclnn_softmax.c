@@ -86,10 +86,7 @@ aclnnStatus aclnnScaledMaskedSoftmaxGetWorkspaceSize(const aclTensor *x, const a
     return clf_i_acl_call_finish(&call, planned, plan);
 }
 
-aclnnStatus aclnnScaledMaskedSoftmax(void *workspace, uint64_t workspaceSize,
-                                     aclOpExecutor *executor, aclrtStream stream) {
-    return clf_i_acl_run(forward_name, workspace, workspaceSize, executor, stream);
-}
+CLF_I_ACL_SECOND_PHASE(aclnnScaledMaskedSoftmax)
 
 aclnnStatus aclnnScaledMaskedSoftmaxBackwardGetWorkspaceSize(
     const aclTensor *gradOutput, const aclTensor *y, const aclTensor *mask, double scale,
@@ -124,7 +121,4 @@ aclnnStatus aclnnScaledMaskedSoftmaxBackwardGetWorkspaceSize(
     return clf_i_acl_call_finish(&call, planned, plan);
 }
 
-aclnnStatus aclnnScaledMaskedSoftmaxBackward(void *workspace, uint64_t workspaceSize,
-                                             aclOpExecutor *executor, aclrtStream stream) {
-    return clf_i_acl_run(backward_name, workspace, workspaceSize, executor, stream);
-}
+CLF_I_ACL_SECOND_PHASE(aclnnScaledMaskedSoftmaxBackward)
